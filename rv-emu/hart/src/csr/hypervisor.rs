@@ -1,0 +1,134 @@
+//! Hypervisor and virtual supervisor CSRs (H extension).
+
+use rv_isa::fields::{hstatus, menvcfg, mip, mstatus};
+
+use super::machine::with_sd;
+use super::supervisor::{SSTATUS, timer_gate_from_machine};
+use super::{MIDELEG_ONES, Row, atp_mode_supported, field, legal_epc, legal_tvec, number};
+use crate::hart::Hart;
+use crate::mmu::Space;
+use crate::mode::Mode;
+use crate::state::HartState;
+use crate::trap::Refusal;
+
+/// Exceptions that hedeleg can delegate (table "hedeleg bits").
+const HEDELEG: u64 = 0x000c_b1ff;
+/// hie and hip: the VS-level interrupts and SGEI.
+const HIE: u64 = MIDELEG_ONES | mip::SGEIP;
+/// hstatus fields that software writes. VGEIN is 0 without guest external interrupts; VSBE and VSXL are fixed.
+const HSTATUS: u64 = hstatus::GVA
+    | hstatus::SPV
+    | hstatus::SPVP
+    | hstatus::HU
+    | hstatus::VTVM
+    | hstatus::VTW
+    | hstatus::VTSR;
+
+pub(super) const ROWS: &[Row] = &[
+    Row::new(number::HSTATUS, |h| h.state.csr.hstatus, |h, v| {
+        let mask = HSTATUS | h.bits.hstatus;
+        h.state.csr.hstatus = h.state.csr.hstatus & !mask | v & mask;
+        h.charge(h.costs().csr_flush);
+        h.attend();
+    }),
+    field!(HEDELEG, hedeleg, HEDELEG),
+    Row::new(number::HIDELEG, |h| h.state.csr.hideleg, |h, v| {
+        h.state.csr.hideleg = v & MIDELEG_ONES;
+        h.attend();
+    }),
+    Row::new(number::HVIP, |h| h.state.csr.hvip, |h, v| set_hvip(h, MIDELEG_ONES, v)),
+    Row::new(number::HIP, |h| h.mip() & HIE, |h, v| set_hvip(h, mip::VSSIP, v)),
+    Row::new(number::HIE, |h| h.state.csr.mie & HIE, |h, v| {
+        h.state.csr.mie = h.state.csr.mie & !HIE | v & HIE;
+        h.attend();
+    }),
+    // GEILEN is 0: no guest external interrupts.
+    Row::constant(number::HGEIE, |_| 0),
+    Row::constant(number::HGEIP, |_| 0),
+    field!(HCOUNTEREN, hcounteren, 0xffff_ffff),
+    field!(HTVAL, htval),
+    field!(HTINST, htinst),
+    Row::new(number::HENVCFG, read_henvcfg, write_henvcfg),
+    Row::new(number::HTIMEDELTA, |h| h.state.csr.htimedelta, |h, v| {
+        h.state.csr.htimedelta = v;
+        h.attend();
+    }),
+    Row::new(number::HGATP, |h| h.state.csr.hgatp, write_hgatp).gated(hgatp_gate),
+    Row::new(number::VSSTATUS, |h| with_sd(h.state.csr.vsstatus), write_vsstatus),
+    Row::new(number::VSIE, |h| (h.state.csr.mie & h.state.csr.hideleg) >> 1, |h, v| {
+        let mask = h.state.csr.hideleg;
+        h.state.csr.mie = h.state.csr.mie & !mask | v << 1 & mask;
+        h.attend();
+    }),
+    Row::new(number::VSTVEC, |h| h.state.csr.vstvec, |h, v| h.state.csr.vstvec = legal_tvec(v)),
+    field!(VSSCRATCH, vsscratch),
+    Row::new(number::VSEPC, |h| h.state.csr.vsepc, |h, v| h.state.csr.vsepc = legal_epc(v)),
+    field!(VSCAUSE, vscause),
+    field!(VSTVAL, vstval),
+    Row::new(number::VSIP, |h| (h.mip() & h.state.csr.hideleg) >> 1, |h, v| {
+        let mask = mip::VSSIP & h.state.csr.hideleg;
+        set_hvip(h, mask, v << 1);
+    }),
+    Row::new(number::VSATP, |h| h.state.csr.vsatp, write_vsatp),
+    Row::new(number::VSTIMECMP, |h| h.state.csr.vstimecmp, |h, v| {
+        h.state.csr.vstimecmp = v;
+        h.attend();
+    })
+    .gated(timer_gate_from_machine),
+];
+
+fn set_hvip(hart: &mut Hart, mask: u64, value: u64) {
+    let csr = &mut hart.state.csr;
+    csr.hvip = csr.hvip & !mask | value & mask;
+    hart.attend();
+}
+
+/// STCE and ADUE are read-only 0 while menvcfg has them 0.
+fn read_henvcfg(hart: &Hart) -> u64 {
+    let csr = &hart.state.csr;
+    csr.henvcfg & (csr.menvcfg | !(menvcfg::STCE | menvcfg::ADUE))
+}
+
+fn write_henvcfg(hart: &mut Hart, value: u64) {
+    let guarded = (menvcfg::STCE | menvcfg::ADUE) & hart.state.csr.menvcfg;
+    let mask = menvcfg::FIOM | guarded;
+    hart.state.csr.henvcfg = hart.state.csr.henvcfg & !mask | value & mask;
+    hart.flush(&Space::GUEST);
+}
+
+/// Field-wise WARL: an unsupported MODE leaves MODE alone. The root is 16 KiB, so PPN\[1:0\] are 0; VMID has 14 bits.
+fn write_hgatp(hart: &mut Hart, value: u64) {
+    const MODE: u64 = 0xf << 60;
+    const FIELDS: u64 = 0x3fff << 44 | ((1 << 44) - 1) & !3;
+    let old = hart.state.csr.hgatp;
+    let mode = if atp_mode_supported(value) { value & MODE } else { old & MODE };
+    hart.state.csr.hgatp = mode | value & FIELDS;
+    hart.charge(hart.costs().csr_flush);
+    hart.flush(&Space::GUEST);
+}
+
+/// TVM guards hgatp in HS-mode, but not vsatp.
+fn hgatp_gate(state: &HartState) -> Result<(), Refusal> {
+    let trapped = state.mode == Mode::HS && state.csr.mstatus & mstatus::TVM != 0;
+    if trapped { Err(Refusal::Illegal) } else { Ok(()) }
+}
+
+fn write_vsstatus(hart: &mut Hart, value: u64) {
+    let old = hart.state.csr.vsstatus;
+    let new = old & !SSTATUS | value & SSTATUS;
+    hart.state.csr.vsstatus = new;
+    if (old ^ new) & mstatus::MXR != 0 {
+        hart.flush(&Space::GUEST);
+    }
+    hart.refresh_mode();
+}
+
+/// An unsupported MODE makes the whole write void, as for satp; at V=0 that is one of the choices that "vsatp" allows.
+fn write_vsatp(hart: &mut Hart, value: u64) {
+    if !atp_mode_supported(value) {
+        return;
+    }
+    hart.state.csr.vsatp = value;
+    hart.charge(hart.costs().csr_flush);
+    hart.flush(&Space::GUEST);
+}

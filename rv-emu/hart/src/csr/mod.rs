@@ -1,0 +1,232 @@
+//! Control and status registers: one row each, with who may access it, how it reads, and how a write is legalised.
+//!
+//! Reading has no side effects. Access is checked before, never inside. Rows follow the chapters of the specification: [`machine`],
+//! [`supervisor`], [`hypervisor`] with the VS registers, [`counters`], [`pmp`], [`float`].
+
+mod counters;
+mod float;
+mod hypervisor;
+mod machine;
+mod pmp;
+mod supervisor;
+
+use std::sync::LazyLock;
+
+use rv_isa::csr as number;
+use rv_isa::fields::mip;
+
+use crate::hart::Hart;
+use crate::mode::Mode;
+use crate::state::HartState;
+use crate::trap::Refusal;
+
+/// Bits of mideleg that are read-only ones: the VS-level interrupts ("mideleg", H extension).
+pub(crate) const MIDELEG_ONES: u64 = mip::VSSIP | mip::VSTIP | mip::VSEIP;
+
+/// Who may access a CSR beyond what its number says.
+type Gate = fn(&HartState) -> Result<(), Refusal>;
+
+/// One CSR.
+pub(crate) struct Row {
+    number: u16,
+    gate: Gate,
+    read: fn(&Hart) -> u64,
+    write: fn(&mut Hart, u64),
+}
+
+impl Row {
+    const fn new(number: u16, read: fn(&Hart) -> u64, write: fn(&mut Hart, u64)) -> Row {
+        Row { number, gate: open, read, write }
+    }
+
+    /// A CSR without writable bits, or one that its number makes read-only.
+    const fn constant(number: u16, read: fn(&Hart) -> u64) -> Row {
+        Row::new(number, read, |_, _| {})
+    }
+
+    const fn gated(self, gate: Gate) -> Row {
+        Row { gate, ..self }
+    }
+}
+
+fn open(_: &HartState) -> Result<(), Refusal> {
+    Ok(())
+}
+
+/// A row for the field of the same meaning in [`crate::state::Csrs`], all of whose bits are writable, or those in a mask.
+macro_rules! field {
+    ($number:ident, $field:ident) => {
+        Row::new($crate::csr::number::$number, |h| h.state.csr.$field, |h, v| h.state.csr.$field = v)
+    };
+    ($number:ident, $field:ident, $mask:expr) => {
+        Row::new($crate::csr::number::$number, |h| h.state.csr.$field, |h, v| h.state.csr.$field = v & $mask)
+    };
+}
+use field;
+
+static ROWS: LazyLock<[Option<&'static Row>; 4096]> = LazyLock::new(|| {
+    let mut rows = [None; 4096];
+    let chapters = [machine::ROWS, supervisor::ROWS, hypervisor::ROWS, counters::ROWS, pmp::ROWS, float::ROWS];
+    for row in chapters.into_iter().flatten() {
+        let slot: &mut Option<&Row> = &mut rows[usize::from(row.number)];
+        assert!(slot.is_none(), "CSR {:#x} has two rows", row.number);
+        *slot = Some(row);
+    }
+    rows
+});
+
+/// The base has a CSR of this number.
+pub(crate) fn is_standard(number: u16) -> bool {
+    ROWS[usize::from(number & 0xfff)].is_some()
+}
+
+/// A CSR that may be accessed now.
+#[derive(Clone, Copy)]
+pub(crate) enum Handle {
+    Standard(&'static Row),
+    Extension { index: usize, number: u16 },
+}
+
+/// At V=1 an S-level number means the VS-level register ("VS CSRs").
+fn substituted(number: u16, mode: Mode) -> u16 {
+    let substitutes = matches!(
+        number,
+        number::SSTATUS
+            | number::SIE
+            | number::STVEC
+            | number::SSCRATCH
+            | number::SEPC
+            | number::SCAUSE
+            | number::STVAL
+            | number::SIP
+            | number::SATP
+            | number::STIMECMP
+    );
+    if mode.virt() && substitutes { number | 0x100 } else { number }
+}
+
+/// The address check: writability and the lowest privilege are part of the number ("CSR Address Mapping Conventions"). What V=1 alone
+/// forbids is a virtual-instruction exception, if the same access would be fine in HS-mode.
+fn check_number(number: u16, mode: Mode, write: bool) -> Result<(), Refusal> {
+    if write && number >> 10 == 3 {
+        return Err(Refusal::Illegal);
+    }
+    match (mode, number >> 8 & 3) {
+        (Mode::M, _) | (_, 0) | (Mode::HS, 1 | 2) | (Mode::VS, 1) => Ok(()),
+        (Mode::VS, 2) | (Mode::VU, 1 | 2) => Err(Refusal::Virtual),
+        _ => Err(Refusal::Illegal),
+    }
+}
+
+impl Hart {
+    /// Whether the current mode may access a CSR, and how to.
+    pub(crate) fn csr_access(&self, number: u16, write: bool) -> Result<Handle, Refusal> {
+        let mode = self.state.mode;
+        if let Some(row) = ROWS[usize::from(number & 0xfff)] {
+            check_number(number, mode, write)?;
+            (row.gate)(&self.state)?;
+            let actual = substituted(number, mode);
+            return Ok(Handle::Standard(ROWS[usize::from(actual)].unwrap_or(row)));
+        }
+        let index = self.extension_of(number).ok_or(Refusal::Illegal)?;
+        self.extensions[index].csr_check(&self.state, number, write)?;
+        check_number(number, mode, write)?;
+        Ok(Handle::Extension { index, number })
+    }
+
+    fn extension_of(&self, number: u16) -> Option<usize> {
+        self.extensions.iter().position(|extension| extension.csrs().iter().any(|csr| csr.number == number))
+    }
+
+    pub(crate) fn csr_read_row(&self, handle: Handle) -> u64 {
+        match handle {
+            Handle::Standard(row) => (row.read)(self),
+            Handle::Extension { index, number } => self.extensions[index].csr_read(&self.state, number),
+        }
+    }
+
+    /// What CSRRS and CSRRC modify, given what they read: for mip the software bit of SEIP without the line ("mip and mie").
+    pub(crate) fn csr_modify_base(&self, handle: Handle, old: u64) -> u64 {
+        match handle {
+            Handle::Standard(row) if row.number == number::MIP => old & !mip::SEIP | self.state.csr.mip & mip::SEIP,
+            _ => old,
+        }
+    }
+
+    pub(crate) fn csr_write_row(&mut self, handle: Handle, value: u64) {
+        match handle {
+            Handle::Standard(row) => (row.write)(self, value),
+            Handle::Extension { index, number } => {
+                self.extensions[index].csr_write(&mut self.state, number, value);
+                self.charge(self.costs().csr_flush);
+                self.refresh_mode();
+            }
+        }
+    }
+
+    /// Reads a CSR for an observer (debugger, trace): no access check, `None` if there is none of that number.
+    pub fn csr_peek(&self, number: u16) -> Option<u64> {
+        if let Some(row) = ROWS[usize::from(number & 0xfff)] {
+            return Some((row.read)(self));
+        }
+        let index = self.extension_of(number)?;
+        Some(self.extensions[index].csr_read(&self.state, number))
+    }
+
+    /// Writes a CSR for an observer, legalised as a write by M-mode would be. `false` if there is none of that number.
+    pub fn csr_poke(&mut self, number: u16, value: u64) -> bool {
+        let handle = match ROWS[usize::from(number & 0xfff)] {
+            Some(row) => Some(Handle::Standard(row)),
+            None => self.extension_of(number).map(|index| Handle::Extension { index, number }),
+        };
+        if let Some(handle) = handle {
+            self.csr_write_row(handle, value);
+        }
+        handle.is_some()
+    }
+
+    /// `mip` with what extensions hold pending.
+    pub(crate) fn mip(&self) -> u64 {
+        let own = self.state.mip();
+        self.extensions.iter().fold(own, |pending, extension| pending | extension.pending(&self.state))
+    }
+}
+
+/// Trap vectors: Direct or Vectored; reserved modes lose their upper bit.
+fn legal_tvec(value: u64) -> u64 {
+    value & !2
+}
+
+/// xepc: instructions are aligned to 16 bits.
+fn legal_epc(value: u64) -> u64 {
+    value & !1
+}
+
+/// A supported mode of satp, vsatp or hgatp: Bare, Sv39, Sv48, Sv57.
+fn atp_mode_supported(value: u64) -> bool {
+    matches!(value >> 60, 0 | 8..=10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_has_a_name() {
+        let nameless: Vec<_> =
+            (0..4096).filter(|n| is_standard(*n) && rv_isa::csr::name(*n).is_none()).collect();
+        assert!(nameless.is_empty(), "{nameless:x?}");
+    }
+
+    #[test]
+    fn address_check_by_mode() {
+        use Refusal::{Illegal, Virtual};
+        let check = |n, mode| check_number(n, mode, false);
+        assert_eq!(check(number::HSTATUS, Mode::VS), Err(Virtual));
+        assert_eq!(check(number::HSTATUS, Mode::U), Err(Illegal));
+        assert_eq!(check(number::SSTATUS, Mode::VU), Err(Virtual));
+        assert_eq!(check(number::MSTATUS, Mode::VS), Err(Illegal));
+        assert_eq!(check(number::VSATP, Mode::HS), Ok(()));
+        assert_eq!(check_number(number::HGEIP, Mode::VS, true), Err(Illegal), "read-only comes first");
+    }
+}

@@ -1,0 +1,91 @@
+//! Supervisor-level CSRs (Supervisor-Level ISA), and the parts that their VS twins share.
+
+use rv_isa::fields::{hstatus, menvcfg, mip, mstatus};
+
+use super::machine::{set_status, with_sd};
+use super::{Row, atp_mode_supported, field, legal_epc, legal_tvec, number};
+use crate::hart::Hart;
+use crate::mmu::Space;
+use crate::mode::Mode;
+use crate::state::HartState;
+use crate::trap::Refusal;
+
+/// Fields of sstatus and vsstatus that software writes.
+pub(super) const SSTATUS: u64 =
+    mstatus::SIE | mstatus::SPIE | mstatus::SPP | mstatus::FS | mstatus::SUM | mstatus::MXR;
+/// S-level interrupt bits of sip and sie; those of the VS level never show there.
+const S_BITS: u64 = mip::SSIP | mip::STIP | mip::SEIP | mip::LCOFIP;
+
+pub(super) const ROWS: &[Row] = &[
+    Row::new(number::SSTATUS, read_sstatus, |h, v| {
+        let mask = SSTATUS | h.bits.sstatus;
+        let old = h.state.csr.mstatus;
+        set_status(h, old & !mask | v & mask);
+    }),
+    Row::new(number::SIE, |h| h.state.csr.mie & visible(h), |h, v| {
+        let mask = visible(h);
+        h.state.csr.mie = h.state.csr.mie & !mask | v & mask;
+        h.attend();
+    }),
+    Row::new(number::STVEC, |h| h.state.csr.stvec, |h, v| h.state.csr.stvec = legal_tvec(v)),
+    field!(SCOUNTEREN, scounteren, 0xffff_ffff),
+    field!(SENVCFG, senvcfg, menvcfg::FIOM),
+    field!(SSCRATCH, sscratch),
+    Row::new(number::SEPC, |h| h.state.csr.sepc, |h, v| h.state.csr.sepc = legal_epc(v)),
+    field!(SCAUSE, scause),
+    field!(STVAL, stval),
+    Row::new(number::SIP, |h| h.mip() & visible(h), |h, v| {
+        let mask = (mip::SSIP | h.bits.sip) & h.state.csr.mideleg;
+        h.state.csr.mip = h.state.csr.mip & !mask | v & mask;
+        h.attend();
+    }),
+    Row::new(number::SATP, |h| h.state.csr.satp, write_satp).gated(translation_gate),
+    Row::new(number::STIMECMP, |h| h.state.csr.stimecmp, |h, v| {
+        h.state.csr.stimecmp = v;
+        h.attend();
+    })
+    .gated(timer_gate),
+];
+
+fn read_sstatus(hart: &Hart) -> u64 {
+    let status = hart.state.csr.mstatus;
+    with_sd(status & (SSTATUS | hart.bits.sstatus | mstatus::UXL))
+}
+
+/// Bits of mip and mie that sip and sie show: the delegated ones of the S level.
+fn visible(hart: &Hart) -> u64 {
+    (S_BITS | hart.bits.mie) & hart.state.csr.mideleg
+}
+
+/// An unsupported MODE makes the whole write void ("satp").
+fn write_satp(hart: &mut Hart, value: u64) {
+    if !atp_mode_supported(value) {
+        return;
+    }
+    hart.state.csr.satp = value;
+    hart.charge(hart.costs().csr_flush);
+    hart.flush(&Space::HOST);
+}
+
+/// TVM guards satp in HS-mode, VTVM in VS-mode.
+fn translation_gate(state: &HartState) -> Result<(), Refusal> {
+    match state.mode {
+        Mode::HS if state.csr.mstatus & mstatus::TVM != 0 => Err(Refusal::Illegal),
+        Mode::VS if state.csr.hstatus & hstatus::VTVM != 0 => Err(Refusal::Virtual),
+        _ => Ok(()),
+    }
+}
+
+/// stimecmp (Sstc): mcounteren.TM and menvcfg.STCE open it below M-mode, and for VS-mode hcounteren.TM and henvcfg.STCE too.
+fn timer_gate(state: &HartState) -> Result<(), Refusal> {
+    timer_gate_from_machine(state)?;
+    let csr = &state.csr;
+    let guest = csr.hcounteren & 2 != 0 && csr.henvcfg & menvcfg::STCE != 0;
+    if state.mode == Mode::VS && !guest { Err(Refusal::Virtual) } else { Ok(()) }
+}
+
+/// What M-mode asks for stimecmp and vstimecmp to be accessible below it.
+pub(super) fn timer_gate_from_machine(state: &HartState) -> Result<(), Refusal> {
+    let open = state.csr.mcounteren & 2 != 0 && state.stce();
+    if state.mode == Mode::M || open { Ok(()) } else { Err(Refusal::Illegal) }
+}

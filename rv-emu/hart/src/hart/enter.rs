@@ -1,0 +1,200 @@
+//! Trap entry: one function with parallel arms, the destination computed once at its head.
+
+use rv_isa::fields::{hstatus, mstatus};
+
+use super::Hart;
+use crate::ext::Entry;
+use crate::mode::Mode;
+use crate::transform::transformed;
+use crate::trap::{Tinst, Trap};
+
+/// Interrupts in the order of priority ("mip and mie", and H extension): external, software, timer, M before S before VS. Others come
+/// last, lowest number first.
+const PRIORITY: [u64; 11] = [11, 3, 7, 9, 1, 5, 12, 10, 2, 6, 13];
+
+/// Exceptions that only M-mode or HS-mode may take are never delegated further by `hedeleg`, whose bits for them are read-only 0.
+fn delegated(mask: u64, code: u64) -> bool {
+    code < 64 && mask >> code & 1 != 0
+}
+
+impl Hart {
+    /// Takes an exception that the instruction `raw` at `state.pc` raised.
+    pub(crate) fn trap(&mut self, trap: Trap, raw: u32) {
+        let trap = match trap.tinst {
+            Tinst::Transformed { offset } => Trap { tinst: Tinst::Value(transformed(raw, offset)), ..trap },
+            Tinst::Zero | Tinst::Value(_) => trap,
+        };
+        let csr = &self.state.csr;
+        let mode = self.state.mode;
+        let below_machine = mode != Mode::M && delegated(csr.medeleg, trap.code);
+        let to_guest = mode.virt() && delegated(csr.hedeleg, trap.code);
+        match (below_machine, to_guest) {
+            (false, _) => self.enter(trap, Mode::M),
+            (true, true) => self.enter(trap, Mode::VS),
+            (true, false) => match self.routed(&trap) {
+                Some(entry) => self.enter_elsewhere(entry, &trap),
+                None => self.enter(trap, Mode::HS),
+            },
+        }
+    }
+
+    fn routed(&mut self, trap: &Trap) -> Option<Entry> {
+        let state = &mut self.state;
+        self.extensions.iter_mut().find_map(|extension| extension.route(state, trap))
+    }
+
+    /// Takes the most urgent interrupt that is pending and enabled, if any.
+    pub(super) fn take_interrupt(&mut self) -> bool {
+        let enabled = self.mip() & self.state.csr.mie;
+        if enabled == 0 {
+            return false;
+        }
+        let csr = &self.state.csr;
+        let (mode, status) = (self.state.mode, csr.mstatus);
+        let machine = mode != Mode::M || status & mstatus::MIE != 0;
+        let to_machine = if machine { enabled & !csr.mideleg } else { 0 };
+        if to_machine != 0 {
+            return self.interrupt(to_machine, Mode::M);
+        }
+        let supervisor = match mode {
+            Mode::M => false,
+            Mode::HS => status & mstatus::SIE != 0,
+            Mode::U | Mode::VS | Mode::VU => true,
+        };
+        let below = enabled & csr.mideleg;
+        let guest_bits = below & csr.hideleg;
+        let claimed = self.claimed(below & !guest_bits);
+        let to_supervisor = if supervisor { below & !guest_bits & !claimed } else { 0 };
+        if to_supervisor != 0 {
+            return self.interrupt(to_supervisor, Mode::HS);
+        }
+        if claimed != 0 && self.claimed_interrupt(claimed) {
+            return true;
+        }
+        let guest = match self.state.mode {
+            Mode::VU => true,
+            Mode::VS => self.state.csr.vsstatus & mstatus::SIE != 0,
+            _ => false,
+        };
+        guest && guest_bits != 0 && self.interrupt(guest_bits, Mode::VS)
+    }
+
+    fn claimed(&self, candidates: u64) -> u64 {
+        self.extensions.iter().map(|extension| extension.claims(&self.state, candidates)).fold(0, |a, b| a | b)
+    }
+
+    fn claimed_interrupt(&mut self, claimed: u64) -> bool {
+        let state = &mut self.state;
+        let entry = self.extensions.iter_mut().find_map(|extension| extension.interrupt(state, claimed));
+        let Some(entry) = entry else { return false };
+        self.enter_elsewhere(entry, &Trap::interrupt(first(claimed)));
+        true
+    }
+
+    fn interrupt(&mut self, candidates: u64, to: Mode) -> bool {
+        debug_assert!(candidates != 0);
+        self.enter(Trap::interrupt(first(candidates)), to);
+        true
+    }
+
+    /// Enters where an extension said; its own CSRs are set.
+    fn enter_elsewhere(&mut self, entry: Entry, trap: &Trap) {
+        self.count_trap(entry.mode, trap);
+        self.state.mode = entry.mode;
+        self.state.pc = entry.pc;
+        self.switched();
+    }
+
+    fn count_trap(&mut self, to: Mode, trap: &Trap) {
+        let from = crate::mode::Mode::ALL[self.accounted_mode()];
+        self.counters.trap(from, to, trap.interrupt, trap.code);
+        self.charge(self.costs.trap_entry);
+        self.state.waiting = false;
+    }
+
+    /// "Trap Entry" of the privileged specification.
+    fn enter(&mut self, trap: Trap, to: Mode) {
+        self.count_trap(to, &trap);
+        let vector = match to {
+            Mode::M => self.enter_machine(&trap),
+            Mode::VS => self.enter_guest(&trap),
+            _ => self.enter_supervisor(&trap),
+        };
+        let offset = if trap.interrupt && vector & 1 != 0 { 4 * trap_number(&trap, to) } else { 0 };
+        self.state.mode = to;
+        self.state.pc = (vector & !3).wrapping_add(offset);
+        self.switched();
+    }
+
+    fn enter_machine(&mut self, trap: &Trap) -> u64 {
+        let (mode, csr) = (self.state.mode, &mut self.state.csr);
+        csr.mepc = self.state.pc;
+        csr.mcause = trap.cause();
+        csr.mtval = trap.tval;
+        csr.mtval2 = trap.gpa.unwrap_or(0) >> 2;
+        csr.mtinst = trap.tinst_value().into();
+        let pie = if csr.mstatus & mstatus::MIE != 0 { mstatus::MPIE } else { 0 };
+        let gva = if trap.gva { mstatus::GVA } else { 0 };
+        let mpv = if mode.virt() { mstatus::MPV } else { 0 };
+        let kept =
+            csr.mstatus & !(mstatus::MIE | mstatus::MPIE | mstatus::MPP | mstatus::GVA | mstatus::MPV);
+        csr.mstatus = kept | pie | gva | mpv | u64::from(mode.privilege()) << mstatus::MPP_SHIFT;
+        csr.mtvec
+    }
+
+    fn enter_supervisor(&mut self, trap: &Trap) -> u64 {
+        let (mode, csr) = (self.state.mode, &mut self.state.csr);
+        csr.sepc = self.state.pc;
+        csr.scause = trap.cause();
+        csr.stval = trap.tval;
+        csr.htval = trap.gpa.unwrap_or(0) >> 2;
+        csr.htinst = trap.tinst_value().into();
+        csr.mstatus = pushed_supervisor(csr.mstatus, mode);
+        let mut status = csr.hstatus & !(hstatus::GVA | hstatus::SPV);
+        if trap.gva {
+            status |= hstatus::GVA;
+        }
+        if mode.virt() {
+            status &= !hstatus::SPVP;
+            status |= hstatus::SPV;
+            if mode == Mode::VS {
+                status |= hstatus::SPVP;
+            }
+        }
+        csr.hstatus = status;
+        csr.stvec
+    }
+
+    /// VS-mode sees its interrupts under the numbers of S-level ones.
+    fn enter_guest(&mut self, trap: &Trap) -> u64 {
+        let (mode, csr) = (self.state.mode, &mut self.state.csr);
+        csr.vsepc = self.state.pc;
+        csr.vscause = trap_number(trap, Mode::VS) | trap.cause() & 1 << 63;
+        csr.vstval = trap.tval;
+        csr.vsstatus = pushed_supervisor(csr.vsstatus, mode);
+        csr.vstvec
+    }
+}
+
+/// SPIE := SIE, SIE := 0, SPP := the mode left.
+fn pushed_supervisor(status: u64, mode: Mode) -> u64 {
+    let mut pushed = status & !(mstatus::SIE | mstatus::SPIE | mstatus::SPP);
+    if status & mstatus::SIE != 0 {
+        pushed |= mstatus::SPIE;
+    }
+    if mode.privilege() == 1 {
+        pushed |= mstatus::SPP;
+    }
+    pushed
+}
+
+/// The code as the destination sees it.
+fn trap_number(trap: &Trap, to: Mode) -> u64 {
+    if to == Mode::VS && trap.interrupt && matches!(trap.code, 2 | 6 | 10) { trap.code - 1 } else { trap.code }
+}
+
+/// The most urgent of `candidates`, which is not empty.
+fn first(candidates: u64) -> u64 {
+    let ranked = PRIORITY.into_iter().find(|number| candidates >> number & 1 != 0);
+    ranked.unwrap_or_else(|| candidates.trailing_zeros().into())
+}

@@ -1,0 +1,254 @@
+//! The architectural state of a hart: plain data, so that snapshots, debuggers and extensions can use it.
+
+use serde::{Deserialize, Serialize};
+
+use rv_isa::fields::{hstatus, menvcfg, mip, mstatus};
+
+use crate::bus::Wires;
+use crate::mode::Mode;
+
+/// PMP entries implemented.
+pub const PMP_ENTRIES: usize = 16;
+
+/// Everything that software can see of a hart, and where it is in virtual time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[repr(C)]
+pub struct HartState {
+    /// Integer registers; `x[0]` is always 0.
+    pub x: [u64; 32],
+    /// Floating-point registers, NaN-boxed.
+    pub f: [u64; 32],
+    /// Address of the next instruction.
+    pub pc: u64,
+    /// Virtual time in cycles, waiting included.
+    pub cycles: u64,
+    /// Instructions retired since reset.
+    pub retired: u64,
+    /// Current mode.
+    pub mode: Mode,
+    /// Stalled by WFI.
+    pub waiting: bool,
+    /// The hart's number.
+    pub hart_id: u64,
+    /// Physical address that LR reserved.
+    pub reservation: Option<u64>,
+    /// Incoming wires as last seen.
+    pub wires: Wires,
+    /// Control and status registers.
+    pub csr: Csrs,
+}
+
+/// A counter that can stand still (`mcountinhibit`) and be set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counter {
+    /// Added to the live count while running; the value itself while inhibited.
+    pub base: u64,
+}
+
+/// Values behind the CSRs. Views of others (sstatus, sie, hip and the like) have no field of their own.
+#[allow(missing_docs)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Csrs {
+    pub fflags: u8,
+    pub frm: u8,
+    pub mstatus: u64,
+    pub medeleg: u64,
+    pub mideleg: u64,
+    pub mie: u64,
+    /// The software-writable bits of mip; lines and comparators are added when it is read.
+    pub mip: u64,
+    pub mtvec: u64,
+    pub mscratch: u64,
+    pub mepc: u64,
+    pub mcause: u64,
+    pub mtval: u64,
+    pub mtval2: u64,
+    pub mtinst: u64,
+    pub mcounteren: u64,
+    pub mcountinhibit: u64,
+    pub menvcfg: u64,
+    pub mcycle: Counter,
+    pub minstret: Counter,
+    pub pmpcfg: [u8; PMP_ENTRIES],
+    pub pmpaddr: [u64; PMP_ENTRIES],
+    pub stvec: u64,
+    pub sscratch: u64,
+    pub sepc: u64,
+    pub scause: u64,
+    pub stval: u64,
+    pub scounteren: u64,
+    pub senvcfg: u64,
+    pub satp: u64,
+    pub stimecmp: u64,
+    pub hstatus: u64,
+    pub hedeleg: u64,
+    pub hideleg: u64,
+    /// Bits VSSIP, VSTIP, VSEIP. VSSIP is also hip.VSSIP, mip.VSSIP and vsip.SSIP.
+    pub hvip: u64,
+    pub htval: u64,
+    pub htinst: u64,
+    pub hgatp: u64,
+    pub hcounteren: u64,
+    pub henvcfg: u64,
+    pub htimedelta: u64,
+    pub vsstatus: u64,
+    pub vstvec: u64,
+    pub vsscratch: u64,
+    pub vsepc: u64,
+    pub vscause: u64,
+    pub vstval: u64,
+    pub vsatp: u64,
+    pub vstimecmp: u64,
+}
+
+impl Default for Csrs {
+    /// Reset values. What the specification leaves open is 0; comparators start at their maximum so that no timer is pending.
+    fn default() -> Self {
+        let two = 2u64;
+        Csrs {
+            mstatus: two << mstatus::UXL_SHIFT | two << mstatus::SXL_SHIFT,
+            vsstatus: two << mstatus::UXL_SHIFT,
+            hstatus: two << hstatus::VSXL_SHIFT,
+            stimecmp: u64::MAX,
+            vstimecmp: u64::MAX,
+            mideleg: crate::csr::MIDELEG_ONES,
+            fflags: 0,
+            frm: 0,
+            medeleg: 0,
+            mie: 0,
+            mip: 0,
+            mtvec: 0,
+            mscratch: 0,
+            mepc: 0,
+            mcause: 0,
+            mtval: 0,
+            mtval2: 0,
+            mtinst: 0,
+            mcounteren: 0,
+            mcountinhibit: 0,
+            menvcfg: 0,
+            mcycle: Counter::default(),
+            minstret: Counter::default(),
+            pmpcfg: [0; PMP_ENTRIES],
+            pmpaddr: [0; PMP_ENTRIES],
+            stvec: 0,
+            sscratch: 0,
+            sepc: 0,
+            scause: 0,
+            stval: 0,
+            scounteren: 0,
+            senvcfg: 0,
+            satp: 0,
+            hedeleg: 0,
+            hideleg: 0,
+            hvip: 0,
+            htval: 0,
+            htinst: 0,
+            hgatp: 0,
+            hcounteren: 0,
+            henvcfg: 0,
+            htimedelta: 0,
+            vstvec: 0,
+            vsscratch: 0,
+            vsepc: 0,
+            vscause: 0,
+            vstval: 0,
+            vsatp: 0,
+        }
+    }
+}
+
+impl HartState {
+    /// The state after reset, with the program counter at `pc`.
+    pub fn new(hart_id: u64, pc: u64) -> HartState {
+        HartState {
+            x: [0; 32],
+            f: [0; 32],
+            pc,
+            cycles: 0,
+            retired: 0,
+            mode: Mode::M,
+            waiting: false,
+            hart_id,
+            reservation: None,
+            wires: Wires::default(),
+            csr: Csrs::default(),
+        }
+    }
+
+    /// `mtime` now.
+    pub fn time(&self) -> u64 {
+        self.wires.time.at(self.cycles)
+    }
+
+    /// `menvcfg.STCE`: the supervisor timer compares by itself (Sstc).
+    pub fn stce(&self) -> bool {
+        self.csr.menvcfg & menvcfg::STCE != 0
+    }
+
+    /// The effective `henvcfg.STCE`, which is 0 while `menvcfg.STCE` is.
+    pub fn vstce(&self) -> bool {
+        self.stce() && self.csr.henvcfg & menvcfg::STCE != 0
+    }
+
+    /// `mip` as the hart's own sources make it: software bits, lines and comparators.
+    pub fn mip(&self) -> u64 {
+        let csr = &self.csr;
+        let time = self.time();
+        let set = |on: bool, bit: u64| if on { bit } else { 0 };
+        let software = if self.stce() { csr.mip & !mip::STIP } else { csr.mip };
+        software
+            | csr.hvip
+            | set(self.wires.meip, mip::MEIP)
+            | set(self.wires.seip, mip::SEIP)
+            | set(self.wires.msip, mip::MSIP)
+            | set(time >= self.wires.mtimecmp, mip::MTIP)
+            | set(self.stce() && time >= csr.stimecmp, mip::STIP)
+            | set(self.vstce() && time.wrapping_add(csr.htimedelta) >= csr.vstimecmp, mip::VSTIP)
+    }
+
+    /// The first cycle after now at which a comparator may change `mip`; `u64::MAX` if none will.
+    pub fn next_timer(&self) -> u64 {
+        let time = self.time();
+        let mut ticks = u64::MAX;
+        let mut consider = |compare: u64, time: u64| {
+            if compare > time {
+                ticks = ticks.min(compare - time);
+            }
+        };
+        consider(self.wires.mtimecmp, time);
+        if self.stce() {
+            consider(self.csr.stimecmp, time);
+        }
+        if self.vstce() {
+            consider(self.csr.vstimecmp, time.wrapping_add(self.csr.htimedelta));
+        }
+        if ticks == u64::MAX { u64::MAX } else { self.wires.time.cycles_after(self.cycles, ticks) }
+    }
+
+    /// Floating-point state may be used: FS is on, in vsstatus too when V=1 (H extension, "vsstatus").
+    pub fn fp_enabled(&self) -> bool {
+        let on = |status: u64| status & mstatus::FS != 0;
+        on(self.csr.mstatus) && (!self.mode.virt() || on(self.csr.vsstatus))
+    }
+
+    /// Marks floating-point state dirty, in both registers when V=1.
+    pub fn dirty_fp(&mut self) {
+        self.csr.mstatus |= mstatus::FS;
+        if self.mode.virt() {
+            self.csr.vsstatus |= mstatus::FS;
+        }
+    }
+
+    /// The value of `mcycle`.
+    pub fn mcycle(&self) -> u64 {
+        let running = self.csr.mcountinhibit & 1 == 0;
+        self.csr.mcycle.base.wrapping_add(if running { self.cycles } else { 0 })
+    }
+
+    /// The value of `minstret`.
+    pub fn minstret(&self) -> u64 {
+        let running = self.csr.mcountinhibit & 4 == 0;
+        self.csr.minstret.base.wrapping_add(if running { self.retired } else { 0 })
+    }
+}
