@@ -52,11 +52,7 @@ fn add_finite<F: Format>(x: Finite, y: Finite, rm: Rounding, flags: &mut Flags) 
     let distance = (large.exponent - small.exponent) as u32;
     let high = large.significand >> 1;
     let low = shift_right_jam(small.significand >> 1, distance);
-    let sum = if x.sign == y.sign {
-        high + low
-    } else {
-        high - low
-    };
+    let sum = if x.sign == y.sign { high + low } else { high - low };
     if sum == 0 {
         return sign_bit::<F>(zero_sum_sign(x.sign, y.sign, rm));
     }

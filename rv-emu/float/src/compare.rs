@@ -54,14 +54,8 @@ pub fn classify<F: Format>(a: u64) -> u32 {
         return 1 << (8 + u32::from(a & F::QUIET != 0));
     }
     // Counted from zero outwards: zero, subnormal, normal, infinity.
-    let kind = u32::from(magnitude != 0)
-        + u32::from(magnitude >= F::MIN_NORMAL)
-        + u32::from(magnitude == F::INFINITY);
-    if a & F::SIGN == 0 {
-        1 << (4 + kind)
-    } else {
-        1 << (3 - kind)
-    }
+    let kind = u32::from(magnitude != 0) + u32::from(magnitude >= F::MIN_NORMAL) + u32::from(magnitude == F::INFINITY);
+    if a & F::SIGN == 0 { 1 << (4 + kind) } else { 1 << (3 - kind) }
 }
 
 /// FSGNJ: `a` with the sign of `b`. NaNs are patterns like any other here.
@@ -86,11 +80,7 @@ pub fn sign_inject_xor<F: Format>(a: u64, b: u64) -> u64 {
 #[inline]
 fn order<F: Format>(bits: u64) -> i64 {
     let magnitude = (bits & !F::SIGN) as i64;
-    if bits & F::SIGN == 0 {
-        magnitude
-    } else {
-        !magnitude
-    }
+    if bits & F::SIGN == 0 { magnitude } else { !magnitude }
 }
 
 /// `a` or `b`: a number wins against a NaN, and between numbers `first` says whether it is `a`.

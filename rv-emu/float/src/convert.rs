@@ -13,25 +13,13 @@ pub struct Limits {
 
 impl Limits {
     /// Those of FCVT.W.
-    pub const I32: Limits = Limits {
-        min: i32::MIN as i128,
-        max: i32::MAX as i128,
-    };
+    pub const I32: Limits = Limits { min: i32::MIN as i128, max: i32::MAX as i128 };
     /// Those of FCVT.WU.
-    pub const U32: Limits = Limits {
-        min: 0,
-        max: u32::MAX as i128,
-    };
+    pub const U32: Limits = Limits { min: 0, max: u32::MAX as i128 };
     /// Those of FCVT.L.
-    pub const I64: Limits = Limits {
-        min: i64::MIN as i128,
-        max: i64::MAX as i128,
-    };
+    pub const I64: Limits = Limits { min: i64::MIN as i128, max: i64::MAX as i128 };
     /// Those of FCVT.LU.
-    pub const U64: Limits = Limits {
-        min: 0,
-        max: u64::MAX as i128,
-    };
+    pub const U64: Limits = Limits { min: 0, max: u64::MAX as i128 };
 
     fn contain(self, value: i128) -> bool {
         (self.min..=self.max).contains(&value)
@@ -112,11 +100,7 @@ fn from_integer_portable<F: Format>(value: i128, rm: Rounding, flags: &mut Flags
     if value == 0 {
         return 0;
     }
-    round_pack::<F>(
-        normalize(value < 0, 63, value.unsigned_abs() as u64),
-        rm,
-        flags,
-    )
+    round_pack::<F>(normalize(value < 0, 63, value.unsigned_abs() as u64), rm, flags)
 }
 
 /// FCVT between formats, here from `From` to `To`. A NaN comes out canonical.

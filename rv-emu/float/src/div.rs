@@ -22,9 +22,7 @@ fn div_portable<F: Format>(a: u64, b: u64, rm: Rounding, flags: &mut Flags) -> u
     match (unpack::<F>(a), unpack::<F>(b)) {
         (Value::Finite(x), Value::Finite(y)) => div_finite::<F>(x, y, rm, flags),
         (Value::Nan, _) | (_, Value::Nan) => nan_result::<F>(&[a, b], flags),
-        (Value::Infinity(_), Value::Infinity(_)) | (Value::Zero(_), Value::Zero(_)) => {
-            invalid::<F>(flags)
-        }
+        (Value::Infinity(_), Value::Infinity(_)) | (Value::Zero(_), Value::Zero(_)) => invalid::<F>(flags),
         (Value::Finite(_), Value::Zero(_)) => {
             *flags |= Flags::DZ;
             sign | F::INFINITY

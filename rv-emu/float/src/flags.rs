@@ -78,11 +78,7 @@ impl fmt::Debug for Flags {
                 separator = "|";
             }
         }
-        if self.0 == 0 {
-            f.write_str("none")
-        } else {
-            Ok(())
-        }
+        if self.0 == 0 { f.write_str("none") } else { Ok(()) }
     }
 }
 
@@ -104,13 +100,7 @@ pub enum Rounding {
 
 impl Rounding {
     /// All the modes, in the order of their numbers.
-    pub const ALL: [Rounding; 5] = [
-        Rounding::Rne,
-        Rounding::Rtz,
-        Rounding::Rdn,
-        Rounding::Rup,
-        Rounding::Rmm,
-    ];
+    pub const ALL: [Rounding; 5] = [Rounding::Rne, Rounding::Rtz, Rounding::Rdn, Rounding::Rup, Rounding::Rmm];
 
     /// The mode with number `rm`. None for 5 and 6 (reserved) and 7 (dynamic: the caller takes
     /// `frm` instead).

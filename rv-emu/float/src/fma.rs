@@ -56,9 +56,7 @@ fn mul_add_portable<F: Format>(a: u64, b: u64, c: u64, rm: Rounding, flags: &mut
         },
         // Infinity times zero is invalid even if the addend is a quiet NaN ("Single-Precision
         // Floating-Point Computational Instructions"; IEEE 754 leaves the choice).
-        (Value::Infinity(_), Value::Zero(_)) | (Value::Zero(_), Value::Infinity(_)) => {
-            invalid::<F>(flags)
-        }
+        (Value::Infinity(_), Value::Zero(_)) | (Value::Zero(_), Value::Infinity(_)) => invalid::<F>(flags),
         (Value::Nan, _) | (_, Value::Nan) => nan_result::<F>(&[a, b, c], flags),
         (Value::Infinity(_), _) | (_, Value::Infinity(_)) => match addend {
             Value::Nan => nan_result::<F>(&[c], flags),
@@ -76,11 +74,7 @@ fn mul_add_portable<F: Format>(a: u64, b: u64, c: u64, rm: Rounding, flags: &mut
 /// The product alone: the addend is zero, which can't even change the sign of a nonzero product.
 fn round_product<F: Format>(x: Finite, y: Finite, rm: Rounding, flags: &mut Flags) -> u64 {
     let (exponent, product) = exact_product(x, y);
-    round_pack::<F>(
-        normalize_wide(x.sign ^ y.sign, exponent, product),
-        rm,
-        flags,
-    )
+    round_pack::<F>(normalize_wide(x.sign ^ y.sign, exponent, product), rm, flags)
 }
 
 /// The sum of a full product and an addend in 128 bits.
@@ -88,30 +82,16 @@ fn round_product<F: Format>(x: Finite, y: Finite, rm: Rounding, flags: &mut Flag
 /// The argument of `add_finite` again, with more room: a product has at most 2 × 53 bits, an
 /// addend 53, so alignment by at most 20 places loses nothing, and after a longer one the
 /// difference keeps its leading one within two places of the larger number's.
-fn mul_add_finite<F: Format>(
-    x: Finite,
-    y: Finite,
-    z: Finite,
-    rm: Rounding,
-    flags: &mut Flags,
-) -> u64 {
+fn mul_add_finite<F: Format>(x: Finite, y: Finite, z: Finite, rm: Rounding, flags: &mut Flags) -> u64 {
     let sign = x.sign ^ y.sign;
     let (exponent, product) = exact_product(x, y);
     // Both scaled by 2^127 with one bit of headroom; the product's leading one may be one lower.
     let (product, addend) = (product >> 1, u128::from(z.significand) << 63);
     let distance = exponent - z.exponent;
     let (top, product, addend) = if distance >= 0 {
-        (
-            exponent,
-            product,
-            shift_right_jam_wide(addend, distance as u32),
-        )
+        (exponent, product, shift_right_jam_wide(addend, distance as u32))
     } else {
-        (
-            z.exponent,
-            shift_right_jam_wide(product, distance.unsigned_abs()),
-            addend,
-        )
+        (z.exponent, shift_right_jam_wide(product, distance.unsigned_abs()), addend)
     };
     let (sign, sum) = if sign == z.sign {
         (sign, product + addend)

@@ -97,21 +97,13 @@ pub(crate) fn unpack<F: Format>(bits: u64) -> Value {
     let fraction = magnitude & (F::MIN_NORMAL - 1);
     debug_assert!(magnitude < F::SIGN, "bits above the format");
     if field == F::EXPONENT_MAX {
-        return if fraction == 0 {
-            Value::Infinity(sign)
-        } else {
-            Value::Nan
-        };
+        return if fraction == 0 { Value::Infinity(sign) } else { Value::Nan };
     }
     if magnitude == 0 {
         return Value::Zero(sign);
     }
     // The field 0 has the same exponent as the field 1, but no leading one.
-    let significand = if field == 0 {
-        fraction
-    } else {
-        fraction | F::MIN_NORMAL
-    };
+    let significand = if field == 0 { fraction } else { fraction | F::MIN_NORMAL };
     let exponent = field.max(1) - F::BIAS + (63 - F::FRACTION_BITS as i32);
     Value::Finite(normalize(sign, exponent, significand))
 }
@@ -121,11 +113,7 @@ pub(crate) fn unpack<F: Format>(bits: u64) -> Value {
 pub(crate) fn normalize(sign: bool, exponent: i32, significand: u64) -> Finite {
     debug_assert!(significand != 0);
     let shift = significand.leading_zeros();
-    Finite {
-        sign,
-        exponent: exponent - shift as i32,
-        significand: significand << shift,
-    }
+    Finite { sign, exponent: exponent - shift as i32, significand: significand << shift }
 }
 
 /// The sign bit in place.

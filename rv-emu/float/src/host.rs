@@ -81,11 +81,7 @@ impl<F: Format> Host for Portable<F> {}
 
 /// Hosts whose `f32` and `f64` arithmetic is IEEE 754's in each single operation. (Not so: the
 /// x87 unit, which rounds twice.)
-const HOST_IS_EXACT: bool = cfg!(any(
-    target_arch = "x86_64",
-    target_arch = "aarch64",
-    target_arch = "riscv64"
-));
+const HOST_IS_EXACT: bool = cfg!(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64"));
 
 /// Results that leave no flag but NX in doubt: above the smallest normal number, below infinity.
 trait Ordinary: Copy {
@@ -298,10 +294,7 @@ fn integer_parts(x: f64) -> (u64, i32) {
     let field = (bits >> Binary64::FRACTION_BITS) as i32 & Binary64::EXPONENT_MAX;
     let fraction = bits & (Binary64::MIN_NORMAL - 1);
     let leading = if field == 0 { 0 } else { Binary64::MIN_NORMAL };
-    (
-        fraction | leading,
-        field.max(1) - Binary64::BIAS - Binary64::FRACTION_BITS as i32,
-    )
+    (fraction | leading, field.max(1) - Binary64::BIAS - Binary64::FRACTION_BITS as i32)
 }
 
 /// Rounds `sum + error` to odd, where `sum` is the same rounded to nearest: if that was inexact,

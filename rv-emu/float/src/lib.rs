@@ -11,8 +11,8 @@
 //!
 //! Reading order: `flags`, `format` (how a pattern is taken apart), `round` (how one is put
 //! together), then any operation. An operation is one file: a small inlined function that tries
-//! the host, and the portable computation out of line. `typed` makes the modules [`f32`] and
-//! [`f64`] from them.
+//! the host, and the portable computation out of line. `typed` makes the modules [`mod@f32`] and
+//! [`mod@f64`] from them.
 //!
 //! ```
 //! use rv_float::{Flags, Rounding, f64};
@@ -47,10 +47,7 @@ typed_modules!(crate::Binary32, crate::Binary64);
 
 /// The same functions without any help from the host's floating-point unit.
 pub mod portable {
-    typed_modules!(
-        crate::Portable<crate::Binary32>,
-        crate::Portable<crate::Binary64>
-    );
+    typed_modules!(crate::Portable<crate::Binary32>, crate::Portable<crate::Binary64>);
 }
 
 /// The same functions generic over the format, on patterns in the low bits of a `u64`.

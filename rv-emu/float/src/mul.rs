@@ -22,9 +22,7 @@ fn mul_portable<F: Format>(a: u64, b: u64, rm: Rounding, flags: &mut Flags) -> u
     match (unpack::<F>(a), unpack::<F>(b)) {
         (Value::Finite(x), Value::Finite(y)) => mul_finite::<F>(x, y, rm, flags),
         (Value::Nan, _) | (_, Value::Nan) => nan_result::<F>(&[a, b], flags),
-        (Value::Infinity(_), Value::Zero(_)) | (Value::Zero(_), Value::Infinity(_)) => {
-            invalid::<F>(flags)
-        }
+        (Value::Infinity(_), Value::Zero(_)) | (Value::Zero(_), Value::Infinity(_)) => invalid::<F>(flags),
         (Value::Infinity(_), _) | (_, Value::Infinity(_)) => sign | F::INFINITY,
         (Value::Zero(_), _) | (_, Value::Zero(_)) => sign_bit::<F>(sign != 0),
     }
@@ -32,11 +30,7 @@ fn mul_portable<F: Format>(a: u64, b: u64, rm: Rounding, flags: &mut Flags) -> u
 
 fn mul_finite<F: Format>(x: Finite, y: Finite, rm: Rounding, flags: &mut Flags) -> u64 {
     let (exponent, product) = exact_product(x, y);
-    round_pack::<F>(
-        normalize_wide(x.sign ^ y.sign, exponent, product),
-        rm,
-        flags,
-    )
+    round_pack::<F>(normalize_wide(x.sign ^ y.sign, exponent, product), rm, flags)
 }
 
 /// The magnitude of a product as (e, p): p × 2^(e − 127), with p at least 2^126.

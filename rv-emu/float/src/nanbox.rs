@@ -16,9 +16,5 @@ pub const fn box32(single: u32) -> u64 {
 /// FSW and FMV.X.W do not use this: they move the low half, boxed or not.
 #[inline]
 pub const fn unbox32(register: u64) -> u32 {
-    if register >= BOX {
-        register as u32
-    } else {
-        Binary32::CANONICAL_NAN as u32
-    }
+    if register >= BOX { register as u32 } else { Binary32::CANONICAL_NAN as u32 }
 }

@@ -38,11 +38,7 @@ fn round_pack_subnormal<F: Format>(x: Finite, rm: Rounding, flags: &mut Flags) -
     let tiny = shift > 1 || round_off(x.significand, drop, x.sign, rm).0 >> F::PRECISION == 0;
     let (kept, inexact) = round_off(shift_right_jam(x.significand, shift), drop, x.sign, rm);
     if inexact {
-        *flags |= if tiny {
-            Flags::UF | Flags::NX
-        } else {
-            Flags::NX
-        };
+        *flags |= if tiny { Flags::UF | Flags::NX } else { Flags::NX };
     }
     // A carry into the leading one makes the exponent field 1: the smallest normal number.
     sign_bit::<F>(x.sign) | kept
@@ -107,9 +103,5 @@ pub(crate) fn normalize_wide(sign: bool, exponent: i32, significand: u128) -> Fi
     let shift = significand.leading_zeros();
     let wide = significand << shift;
     let sticky = u64::from(wide as u64 != 0);
-    Finite {
-        sign,
-        exponent: exponent - shift as i32,
-        significand: (wide >> 64) as u64 | sticky,
-    }
+    Finite { sign, exponent: exponent - shift as i32, significand: (wide >> 64) as u64 | sticky }
 }

@@ -37,13 +37,5 @@ fn sqrt_finite<F: Format>(x: Finite, rm: Rounding, flags: &mut Flags) -> u64 {
     debug_assert!(root >> 63 == 1);
     let sticky = u64::from(root * root != radicand);
     let exponent = x.exponent >> 1;
-    round_pack::<F>(
-        Finite {
-            sign: false,
-            exponent,
-            significand: root as u64 | sticky,
-        },
-        rm,
-        flags,
-    )
+    round_pack::<F>(Finite { sign: false, exponent, significand: root as u64 | sticky }, rm, flags)
 }

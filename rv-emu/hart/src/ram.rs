@@ -21,7 +21,9 @@ const READ_ONLY: u8 = 4;
 #[derive(Debug, thiserror::Error)]
 pub enum RamError {
     /// A region is empty, not page-aligned, or wraps around.
-    #[error("memory region at {base:#x} with {len:#x} bytes is empty, not aligned to 4 KiB, or beyond the address space")]
+    #[error(
+        "memory region at {base:#x} with {len:#x} bytes is empty, not aligned to 4 KiB, or beyond the address space"
+    )]
     BadRegion {
         /// Start address.
         base: u64,
@@ -91,10 +93,8 @@ impl Ram {
                 return Err(RamError::BadRegion { base, len });
             }
         }
-        let host_ranges: Vec<_> =
-            ranges.iter().map(|&(base, len)| (GuestAddress(base), len as usize)).collect();
-        let memory =
-            GuestMemoryMmap::<()>::from_ranges(&host_ranges).map_err(|e| RamError::Host(e.to_string()))?;
+        let host_ranges: Vec<_> = ranges.iter().map(|&(base, len)| (GuestAddress(base), len as usize)).collect();
+        let memory = GuestMemoryMmap::<()>::from_ranges(&host_ranges).map_err(|e| RamError::Host(e.to_string()))?;
         let regions = memory
             .iter()
             .map(|region| Region {
@@ -130,8 +130,7 @@ impl Ram {
 
     /// Whether harts may store at `addr`.
     pub(crate) fn writable(&self, addr: u64) -> bool {
-        self.find(addr, 1)
-            .is_some_and(|(region, offset)| region.flags[(offset / PAGE_SIZE) as usize] & READ_ONLY == 0)
+        self.find(addr, 1).is_some_and(|(region, offset)| region.flags[(offset / PAGE_SIZE) as usize] & READ_ONLY == 0)
     }
 
     /// Host address of the page that holds `addr`, and whether stores to it may bypass [`Ram::stored`].

@@ -20,14 +20,8 @@ struct Layout {
 impl Layout {
     fn of(kind: Kind) -> Layout {
         match kind {
-            Kind::Single => Layout {
-                fraction_bits: 23,
-                exponent_bits: 8,
-            },
-            Kind::Double | Kind::Integer => Layout {
-                fraction_bits: 52,
-                exponent_bits: 11,
-            },
+            Kind::Single => Layout { fraction_bits: 23, exponent_bits: 8 },
+            Kind::Double | Kind::Integer => Layout { fraction_bits: 52, exponent_bits: 11 },
         }
     }
 
@@ -67,11 +61,7 @@ pub fn corners(kind: Kind, arity: usize) -> Vec<u64> {
         return integer_corners();
     }
     let layout = Layout::of(kind);
-    let mut values = if arity == 3 {
-        few_corners(layout)
-    } else {
-        many_corners(layout)
-    };
+    let mut values = if arity == 3 { few_corners(layout) } else { many_corners(layout) };
     let sign = layout.pack(true, 0, 0);
     values.extend(values.clone().iter().map(|bits| bits | sign));
     values
@@ -108,40 +98,16 @@ fn many_corners(layout: Layout) -> Vec<u64> {
     let min_normal = layout.pack(false, 1, 0);
     let infinity = layout.pack(false, i64::MAX, 0);
     values.extend([2, 3, min_normal / 2, min_normal / 2 + 1, min_normal - 2]);
-    values.extend([
-        min_normal + 2,
-        2 * min_normal - 1,
-        2 * min_normal,
-        3 * min_normal,
-    ]);
-    values.extend([
-        infinity - 2,
-        infinity - min_normal,
-        infinity - min_normal - 1,
-    ]);
-    values.extend([infinity | min_normal / 2 | 5, infinity | min_normal - 1]);
+    values.extend([min_normal + 2, 2 * min_normal - 1, 2 * min_normal, 3 * min_normal]);
+    values.extend([infinity - 2, infinity - min_normal, infinity - min_normal - 1]);
+    let quiet = infinity + min_normal / 2;
+    values.extend([quiet - 1, quiet + 5, infinity + min_normal - 1]);
     let precision = i64::from(layout.fraction_bits) + 1;
-    for exponent in [
-        -2,
-        -1,
-        1,
-        2,
-        31,
-        32,
-        63,
-        64,
-        precision - 1,
-        precision,
-        -precision,
-    ] {
+    for exponent in [-2, -1, 1, 2, 31, 32, 63, 64, precision - 1, precision, -precision] {
         let power = layout.power(exponent);
         let half = min_normal / 2;
         values.extend([power - 1, power, power + 1, power + half - 1, power + half]);
-        values.extend([
-            power + half + 1,
-            power + half / 2,
-            2 * min_normal - 1 + power,
-        ]);
+        values.extend([power + half + 1, power + half / 2, 2 * min_normal - 1 + power]);
     }
     // Square roots of the ends of the range, where products begin to underflow and overflow.
     let half_range = layout.bias() / 2;
@@ -164,11 +130,7 @@ fn integer_corners() -> Vec<u64> {
             if shift >= precision {
                 let half = power >> precision;
                 values.extend([power + half - 1, power + half, power + half + 1]);
-                values.extend([
-                    power + 3 * half,
-                    power + (power - 1) - half,
-                    power - 1 - half,
-                ]);
+                values.extend([power + 3 * half, power + (power - 1) - half, power - 1 - half]);
             }
         }
     }
@@ -179,16 +141,21 @@ fn integer_corners() -> Vec<u64> {
 }
 
 /// A reproducible sequence (SplitMix64).
-pub struct Random(u64);
+pub struct Random {
+    state: u64,
+    kind: Kind,
+    corners: Vec<u64>,
+}
 
 impl Random {
-    pub fn new(seed: u64) -> Random {
-        Random(seed)
+    /// A sequence of operands of a kind.
+    pub fn new(seed: u64, kind: Kind) -> Random {
+        Random { state: seed, kind, corners: corners(kind, 1) }
     }
 
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.state ^ self.state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ mixed >> 31
     }
@@ -202,14 +169,14 @@ impl Random {
         self.below(2 * reach + 1) as i64 - reach as i64
     }
 
-    /// Three operands of a kind, related such that sums cancel and products and quotients end up
+    /// Three operands, related such that sums cancel and products and quotients end up
     /// near the ends of the range or near the third operand.
-    pub fn operands(&mut self, kind: Kind) -> [u64; 3] {
-        if kind == Kind::Integer {
+    pub fn operands(&mut self) -> [u64; 3] {
+        if self.kind == Kind::Integer {
             let shift = self.below(64);
             return [(self.next() as i64 >> shift) as u64, 0, 0];
         }
-        let layout = Layout::of(kind);
+        let layout = Layout::of(self.kind);
         let a = self.number(layout);
         let b = self.related(layout, layout.field(a));
         let product = layout.field(a) + layout.field(b) - layout.bias();
@@ -219,11 +186,7 @@ impl Random {
     /// An operand to one with the exponent field `other`.
     fn related(&mut self, layout: Layout, other: i64) -> u64 {
         let reach = u64::from(layout.fraction_bits) + 4;
-        let (top, sign, fraction) = (
-            2 * layout.bias(),
-            self.next() & 1 == 1,
-            self.fraction(layout),
-        );
+        let (top, sign, fraction) = (2 * layout.bias(), self.next() & 1 == 1, self.fraction(layout));
         let field = match self.below(8) {
             0 | 1 => return self.number(layout),
             // Near the other: sums align, the quotient is near one.
@@ -236,11 +199,7 @@ impl Random {
             _ if other < layout.bias() => other + layout.bias() + self.around_zero(2),
             _ => (other - layout.bias() + self.around_zero(2)).min(top),
         };
-        let field = if self.below(16) == 0 {
-            top - field
-        } else {
-            field
-        };
+        let field = if self.below(16) == 0 { top - field } else { field };
         layout.pack(sign, field, fraction)
     }
 
@@ -249,9 +208,8 @@ impl Random {
         let (sign, fraction) = (self.next() & 1 == 1, self.fraction(layout));
         let field = match self.below(8) {
             0 => {
-                let corners = many_corners(layout);
-                let corner = corners[self.below(corners.len() as u64) as usize];
-                return corner | layout.pack(sign, 0, 0);
+                let index = self.below(self.corners.len() as u64);
+                return self.corners[index as usize];
             }
             1 | 2 => self.below(layout.exponent_mask() + 1) as i64,
             3 => 0,

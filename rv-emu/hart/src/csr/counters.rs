@@ -26,15 +26,23 @@ const FIXED: [Row; 6] = [
     Row::constant(number::CYCLE, |h| h.state.mcycle()).gated(|state| gate(state, CYCLE)),
     Row::constant(number::TIME, read_time).gated(|state| gate(state, TIME)),
     Row::constant(number::INSTRET, |h| h.state.minstret()).gated(|state| gate(state, INSTRET)),
-    Row::new(number::MCYCLE, |h| h.state.mcycle(), |h, v| {
-        let now = h.state.cycles;
-        set(&mut h.state.csr.mcycle, v, now, h.state.csr.mcountinhibit & 1 == 0);
-    }),
+    Row::new(
+        number::MCYCLE,
+        |h| h.state.mcycle(),
+        |h, v| {
+            let now = h.state.cycles;
+            set(&mut h.state.csr.mcycle, v, now, h.state.csr.mcountinhibit & 1 == 0);
+        },
+    ),
     // The write takes the place of the writing instruction's own increment, which comes afterwards.
-    Row::new(number::MINSTRET, |h| h.state.minstret(), |h, v| {
-        let after = h.state.retired + 1;
-        set(&mut h.state.csr.minstret, v, after, h.state.csr.mcountinhibit & 4 == 0);
-    }),
+    Row::new(
+        number::MINSTRET,
+        |h| h.state.minstret(),
+        |h, v| {
+            let after = h.state.retired + 1;
+            set(&mut h.state.csr.minstret, v, after, h.state.csr.mcountinhibit & 4 == 0);
+        },
+    ),
     Row { write: write_inhibit, ..field!(MCOUNTINHIBIT, mcountinhibit) },
 ];
 

@@ -7,15 +7,23 @@ use crate::state::HartState;
 use crate::trap::Refusal;
 
 pub(super) const ROWS: &[Row] = &[
-    Row::new(number::FFLAGS, |h| h.state.csr.fflags.into(), |h, v| {
-        let frm = h.state.csr.frm;
-        set(h, v as u8, frm);
-    })
+    Row::new(
+        number::FFLAGS,
+        |h| h.state.csr.fflags.into(),
+        |h, v| {
+            let frm = h.state.csr.frm;
+            set(h, v as u8, frm);
+        },
+    )
     .gated(gate),
-    Row::new(number::FRM, |h| h.state.csr.frm.into(), |h, v| {
-        let flags = h.state.csr.fflags;
-        set(h, flags, v as u8);
-    })
+    Row::new(
+        number::FRM,
+        |h| h.state.csr.frm.into(),
+        |h, v| {
+            let flags = h.state.csr.fflags;
+            set(h, flags, v as u8);
+        },
+    )
     .gated(gate),
     Row::new(
         number::FCSR,

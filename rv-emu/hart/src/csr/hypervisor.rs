@@ -16,32 +16,39 @@ const HEDELEG: u64 = 0x000c_b1ff;
 /// hie and hip: the VS-level interrupts and SGEI.
 const HIE: u64 = MIDELEG_ONES | mip::SGEIP;
 /// hstatus fields that software writes. VGEIN is 0 without guest external interrupts; VSBE and VSXL are fixed.
-const HSTATUS: u64 = hstatus::GVA
-    | hstatus::SPV
-    | hstatus::SPVP
-    | hstatus::HU
-    | hstatus::VTVM
-    | hstatus::VTW
-    | hstatus::VTSR;
+const HSTATUS: u64 =
+    hstatus::GVA | hstatus::SPV | hstatus::SPVP | hstatus::HU | hstatus::VTVM | hstatus::VTW | hstatus::VTSR;
 
 pub(super) const ROWS: &[Row] = &[
-    Row::new(number::HSTATUS, |h| h.state.csr.hstatus, |h, v| {
-        let mask = HSTATUS | h.bits.hstatus;
-        h.state.csr.hstatus = h.state.csr.hstatus & !mask | v & mask;
-        h.charge(h.costs().csr_flush);
-        h.attend();
-    }),
+    Row::new(
+        number::HSTATUS,
+        |h| h.state.csr.hstatus,
+        |h, v| {
+            let mask = HSTATUS | h.bits.hstatus;
+            h.state.csr.hstatus = h.state.csr.hstatus & !mask | v & mask;
+            h.charge(h.costs().csr_flush);
+            h.attend();
+        },
+    ),
     field!(HEDELEG, hedeleg, HEDELEG),
-    Row::new(number::HIDELEG, |h| h.state.csr.hideleg, |h, v| {
-        h.state.csr.hideleg = v & MIDELEG_ONES;
-        h.attend();
-    }),
+    Row::new(
+        number::HIDELEG,
+        |h| h.state.csr.hideleg,
+        |h, v| {
+            h.state.csr.hideleg = v & MIDELEG_ONES;
+            h.attend();
+        },
+    ),
     Row::new(number::HVIP, |h| h.state.csr.hvip, |h, v| set_hvip(h, MIDELEG_ONES, v)),
     Row::new(number::HIP, |h| h.mip() & HIE, |h, v| set_hvip(h, mip::VSSIP, v)),
-    Row::new(number::HIE, |h| h.state.csr.mie & HIE, |h, v| {
-        h.state.csr.mie = h.state.csr.mie & !HIE | v & HIE;
-        h.attend();
-    }),
+    Row::new(
+        number::HIE,
+        |h| h.state.csr.mie & HIE,
+        |h, v| {
+            h.state.csr.mie = h.state.csr.mie & !HIE | v & HIE;
+            h.attend();
+        },
+    ),
     // GEILEN is 0: no guest external interrupts.
     Row::constant(number::HGEIE, |_| 0),
     Row::constant(number::HGEIP, |_| 0),
@@ -49,31 +56,47 @@ pub(super) const ROWS: &[Row] = &[
     field!(HTVAL, htval),
     field!(HTINST, htinst),
     Row::new(number::HENVCFG, read_henvcfg, write_henvcfg),
-    Row::new(number::HTIMEDELTA, |h| h.state.csr.htimedelta, |h, v| {
-        h.state.csr.htimedelta = v;
-        h.attend();
-    }),
+    Row::new(
+        number::HTIMEDELTA,
+        |h| h.state.csr.htimedelta,
+        |h, v| {
+            h.state.csr.htimedelta = v;
+            h.attend();
+        },
+    ),
     Row::new(number::HGATP, |h| h.state.csr.hgatp, write_hgatp).gated(hgatp_gate),
     Row::new(number::VSSTATUS, |h| with_sd(h.state.csr.vsstatus), write_vsstatus),
-    Row::new(number::VSIE, |h| (h.state.csr.mie & h.state.csr.hideleg) >> 1, |h, v| {
-        let mask = h.state.csr.hideleg;
-        h.state.csr.mie = h.state.csr.mie & !mask | v << 1 & mask;
-        h.attend();
-    }),
+    Row::new(
+        number::VSIE,
+        |h| (h.state.csr.mie & h.state.csr.hideleg) >> 1,
+        |h, v| {
+            let mask = h.state.csr.hideleg;
+            h.state.csr.mie = h.state.csr.mie & !mask | v << 1 & mask;
+            h.attend();
+        },
+    ),
     Row::new(number::VSTVEC, |h| h.state.csr.vstvec, |h, v| h.state.csr.vstvec = legal_tvec(v)),
     field!(VSSCRATCH, vsscratch),
     Row::new(number::VSEPC, |h| h.state.csr.vsepc, |h, v| h.state.csr.vsepc = legal_epc(v)),
     field!(VSCAUSE, vscause),
     field!(VSTVAL, vstval),
-    Row::new(number::VSIP, |h| (h.mip() & h.state.csr.hideleg) >> 1, |h, v| {
-        let mask = mip::VSSIP & h.state.csr.hideleg;
-        set_hvip(h, mask, v << 1);
-    }),
+    Row::new(
+        number::VSIP,
+        |h| (h.mip() & h.state.csr.hideleg) >> 1,
+        |h, v| {
+            let mask = mip::VSSIP & h.state.csr.hideleg;
+            set_hvip(h, mask, v << 1);
+        },
+    ),
     Row::new(number::VSATP, |h| h.state.csr.vsatp, write_vsatp),
-    Row::new(number::VSTIMECMP, |h| h.state.csr.vstimecmp, |h, v| {
-        h.state.csr.vstimecmp = v;
-        h.attend();
-    })
+    Row::new(
+        number::VSTIMECMP,
+        |h| h.state.csr.vstimecmp,
+        |h, v| {
+            h.state.csr.vstimecmp = v;
+            h.attend();
+        },
+    )
     .gated(timer_gate_from_machine),
 ];
 

@@ -37,18 +37,30 @@ pub(super) const ROWS: &[Row] = &[
     Row::constant(number::MCONFIGPTR, |_| 0),
     Row::new(number::MSTATUS, |h| with_sd(h.state.csr.mstatus), write_mstatus),
     Row::constant(number::MISA, |h| misa::RV64 | misa::letters("acdfhimsu") | h.bits.misa),
-    Row::new(number::MEDELEG, |h| h.state.csr.medeleg, |h, v| {
-        h.state.csr.medeleg = v & (MEDELEG | h.bits.medeleg);
-        h.attend();
-    }),
-    Row::new(number::MIDELEG, |h| h.state.csr.mideleg, |h, v| {
-        h.state.csr.mideleg = v & (MIDELEG | h.bits.mideleg) | MIDELEG_ONES;
-        h.attend();
-    }),
-    Row::new(number::MIE, |h| h.state.csr.mie, |h, v| {
-        h.state.csr.mie = v & (MIE | h.bits.mie);
-        h.attend();
-    }),
+    Row::new(
+        number::MEDELEG,
+        |h| h.state.csr.medeleg,
+        |h, v| {
+            h.state.csr.medeleg = v & (MEDELEG | h.bits.medeleg);
+            h.attend();
+        },
+    ),
+    Row::new(
+        number::MIDELEG,
+        |h| h.state.csr.mideleg,
+        |h, v| {
+            h.state.csr.mideleg = v & (MIDELEG | h.bits.mideleg) | MIDELEG_ONES;
+            h.attend();
+        },
+    ),
+    Row::new(
+        number::MIE,
+        |h| h.state.csr.mie,
+        |h, v| {
+            h.state.csr.mie = v & (MIE | h.bits.mie);
+            h.attend();
+        },
+    ),
     Row::new(number::MTVEC, |h| h.state.csr.mtvec, |h, v| h.state.csr.mtvec = legal_tvec(v)),
     field!(MCOUNTEREN, mcounteren, 0xffff_ffff),
     field!(MSCRATCH, mscratch),

@@ -213,8 +213,7 @@ mod tests {
 
     #[test]
     fn every_row_has_a_name() {
-        let nameless: Vec<_> =
-            (0..4096).filter(|n| is_standard(*n) && rv_isa::csr::name(*n).is_none()).collect();
+        let nameless: Vec<_> = (0..4096).filter(|n| is_standard(*n) && rv_isa::csr::name(*n).is_none()).collect();
         assert!(nameless.is_empty(), "{nameless:x?}");
     }
 

@@ -11,8 +11,7 @@ use crate::state::HartState;
 use crate::trap::Refusal;
 
 /// Fields of sstatus and vsstatus that software writes.
-pub(super) const SSTATUS: u64 =
-    mstatus::SIE | mstatus::SPIE | mstatus::SPP | mstatus::FS | mstatus::SUM | mstatus::MXR;
+pub(super) const SSTATUS: u64 = mstatus::SIE | mstatus::SPIE | mstatus::SPP | mstatus::FS | mstatus::SUM | mstatus::MXR;
 /// S-level interrupt bits of sip and sie; those of the VS level never show there.
 const S_BITS: u64 = mip::SSIP | mip::STIP | mip::SEIP | mip::LCOFIP;
 
@@ -22,11 +21,15 @@ pub(super) const ROWS: &[Row] = &[
         let old = h.state.csr.mstatus;
         set_status(h, old & !mask | v & mask);
     }),
-    Row::new(number::SIE, |h| h.state.csr.mie & visible(h), |h, v| {
-        let mask = visible(h);
-        h.state.csr.mie = h.state.csr.mie & !mask | v & mask;
-        h.attend();
-    }),
+    Row::new(
+        number::SIE,
+        |h| h.state.csr.mie & visible(h),
+        |h, v| {
+            let mask = visible(h);
+            h.state.csr.mie = h.state.csr.mie & !mask | v & mask;
+            h.attend();
+        },
+    ),
     Row::new(number::STVEC, |h| h.state.csr.stvec, |h, v| h.state.csr.stvec = legal_tvec(v)),
     field!(SCOUNTEREN, scounteren, 0xffff_ffff),
     field!(SENVCFG, senvcfg, menvcfg::FIOM),
@@ -34,16 +37,24 @@ pub(super) const ROWS: &[Row] = &[
     Row::new(number::SEPC, |h| h.state.csr.sepc, |h, v| h.state.csr.sepc = legal_epc(v)),
     field!(SCAUSE, scause),
     field!(STVAL, stval),
-    Row::new(number::SIP, |h| h.mip() & visible(h), |h, v| {
-        let mask = (mip::SSIP | h.bits.sip) & h.state.csr.mideleg;
-        h.state.csr.mip = h.state.csr.mip & !mask | v & mask;
-        h.attend();
-    }),
+    Row::new(
+        number::SIP,
+        |h| h.mip() & visible(h),
+        |h, v| {
+            let mask = (mip::SSIP | h.bits.sip) & h.state.csr.mideleg;
+            h.state.csr.mip = h.state.csr.mip & !mask | v & mask;
+            h.attend();
+        },
+    ),
     Row::new(number::SATP, |h| h.state.csr.satp, write_satp).gated(translation_gate),
-    Row::new(number::STIMECMP, |h| h.state.csr.stimecmp, |h, v| {
-        h.state.csr.stimecmp = v;
-        h.attend();
-    })
+    Row::new(
+        number::STIMECMP,
+        |h| h.state.csr.stimecmp,
+        |h, v| {
+            h.state.csr.stimecmp = v;
+            h.attend();
+        },
+    )
     .gated(timer_gate),
 ];
 

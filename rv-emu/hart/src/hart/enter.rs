@@ -136,8 +136,7 @@ impl Hart {
         let pie = if csr.mstatus & mstatus::MIE != 0 { mstatus::MPIE } else { 0 };
         let gva = if trap.gva { mstatus::GVA } else { 0 };
         let mpv = if mode.virt() { mstatus::MPV } else { 0 };
-        let kept =
-            csr.mstatus & !(mstatus::MIE | mstatus::MPIE | mstatus::MPP | mstatus::GVA | mstatus::MPV);
+        let kept = csr.mstatus & !(mstatus::MIE | mstatus::MPIE | mstatus::MPP | mstatus::GVA | mstatus::MPV);
         csr.mstatus = kept | pie | gva | mpv | u64::from(mode.privilege()) << mstatus::MPP_SHIFT;
         csr.mtvec
     }

@@ -94,8 +94,7 @@ impl Core<'_> {
     pub(crate) fn resolve(&mut self, access: Access, va: u64, len: u8, regime: Regime) -> Result<u64, Trap> {
         let hart = &mut *self.hart;
         let ram = self.bus.ram();
-        let mut walk =
-            Walk { state: &hart.state, extensions: &hart.extensions, ram, access, va, regime, ptes: 0 };
+        let mut walk = Walk { state: &hart.state, extensions: &hart.extensions, ram, access, va, regime, ptes: 0 };
         let machine = regime.privilege == 3;
         let everything = Perms { read: true, write: true, exec: true };
         let found = if machine { Ok(Leaf { addr: va, perms: everything }) } else { walk.translate() };

@@ -4,10 +4,10 @@ use super::{Core, Hart};
 use crate::bus::Bus;
 use crate::interp::block::{Block, BlockOp, Translator};
 use crate::interp::handlers;
+use crate::mmu::Regime;
 use crate::mode::Mode;
 use crate::ram::{CodeEvent, PAGE_SIZE};
 use crate::trap::{Access, AccessKind, Source, Trap};
-use crate::mmu::Regime;
 
 /// Why [`Hart::run`] came back. In every case the state is exact, between two instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

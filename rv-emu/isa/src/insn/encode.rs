@@ -1,0 +1,108 @@
+//! From operands to bits.
+
+use super::{Format, Op};
+
+/// Operands of an instruction to encode. Those that its format lacks are ignored; registers are taken modulo 32.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fields {
+    /// Destination register.
+    pub rd: u8,
+    /// First source register, or the 5-bit immediate of a CSR instruction.
+    pub rs1: u8,
+    /// Second source register.
+    pub rs2: u8,
+    /// Third source register.
+    pub rs3: u8,
+    /// Rounding mode.
+    pub rm: u8,
+    /// Immediate, shift amount or CSR number; bits that don't fit are dropped.
+    pub imm: i32,
+    /// Acquire bit of an atomic.
+    pub aq: bool,
+    /// Release bit of an atomic.
+    pub rl: bool,
+}
+
+/// The 32-bit encoding of `op`.
+pub const fn encode(op: Op, fields: Fields) -> u32 {
+    encode_as(matches_of(op), format_of(op), fields)
+}
+
+const fn encode_as(matches: u32, format: Format, fields: Fields) -> u32 {
+    let imm = fields.imm as u32;
+    let (rd, rs1, rs2) = (at(fields.rd, 7), at(fields.rs1, 15), at(fields.rs2, 20));
+    let rm = ((fields.rm & 7) as u32) << 12;
+    let order = (fields.aq as u32) << 26 | (fields.rl as u32) << 25;
+    matches
+        | match format {
+            Format::R => rd | rs1 | rs2,
+            Format::RRm => rd | rs1 | rs2 | rm,
+            Format::R4 => rd | rs1 | rs2 | at(fields.rs3, 27) | rm,
+            Format::R2 | Format::Hlv => rd | rs1,
+            Format::R2Rm => rd | rs1 | rm,
+            Format::I => rd | rs1 | imm << 20,
+            Format::Shift6 => rd | rs1 | (imm & 63) << 20,
+            Format::Shift5 => rd | rs1 | (imm & 31) << 20,
+            Format::S => rs1 | rs2 | (imm >> 5 & 127) << 25 | (imm & 31) << 7,
+            Format::B => rs1 | rs2 | branch_offset(imm),
+            Format::U => rd | imm & !0xfff,
+            Format::J => rd | jump_offset(imm),
+            Format::Csr | Format::CsrImm => rd | rs1 | (imm & 0xfff) << 20,
+            Format::Fence2 | Format::Hsv => rs1 | rs2,
+            Format::Amo => rd | rs1 | rs2 | order,
+            Format::Lr => rd | rs1 | order,
+            Format::Fence => (imm & 0xff) << 20,
+            Format::None => 0,
+        }
+}
+
+const fn at(register: u8, shift: u32) -> u32 {
+    ((register & 31) as u32) << shift
+}
+
+const fn branch_offset(imm: u32) -> u32 {
+    (imm >> 12 & 1) << 31 | (imm >> 5 & 63) << 25 | (imm >> 1 & 15) << 8 | (imm >> 11 & 1) << 7
+}
+
+const fn jump_offset(imm: u32) -> u32 {
+    (imm >> 20 & 1) << 31 | (imm >> 1 & 0x3ff) << 21 | (imm >> 11 & 1) << 20 | imm & 0xf_f000
+}
+
+macro_rules! tables {
+    ($($name:ident, $variant:ident, $mnemonic:literal, $matches:literal, $mask:literal, $format:ident, $class:ident, $isa:ident;)*) => {
+        const fn matches_of(op: Op) -> u32 {
+            match op { $(Op::$variant => $matches,)* }
+        }
+        const fn format_of(op: Op) -> Format {
+            match op { $(Op::$variant => Format::$format,)* }
+        }
+    };
+}
+crate::instructions!(tables);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode;
+
+    /// Operands that put a different value in every field.
+    const VARIED: [Fields; 3] = [
+        Fields { rd: 5, rs1: 10, rs2: 17, rs3: 30, rm: 1, imm: -1236, aq: false, rl: true },
+        Fields { rd: 31, rs1: 1, rs2: 2, rs3: 4, rm: 4, imm: 0x2a_c55 << 1, aq: true, rl: false },
+        Fields { rd: 8, rs1: 16, rs2: 24, rs3: 9, rm: 7, imm: 30, aq: true, rl: true },
+    ];
+
+    #[test]
+    fn what_is_encoded_decodes() {
+        for row in Op::rows() {
+            for fields in VARIED {
+                let raw = encode(row.op, fields);
+                let insn = decode(raw).unwrap_or_else(|| panic!("{}: {raw:#x}", row.mnemonic));
+                assert_eq!(insn.op, row.op);
+                let again = Fields { rd: insn.rd, rs1: insn.rs1, rs2: insn.rs2, rs3: insn.rs3, rm: insn.rm, ..fields };
+                let imm = if row.format == Format::Fence { fields.imm } else { insn.imm };
+                assert_eq!(encode(row.op, Fields { imm, ..again }), raw, "{}", row.mnemonic);
+            }
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The RISC-V instruction set as data: one row per instruction and per CSR, and what follows from the rows.
+//!
+//! Decoding, encoding, disassembly and names all come from the same tables, so that they cannot drift apart. The crate is `no_std`, has no
+//! dependencies, and is used by the emulator, by guest software and by test generators alike.
+//!
+//! Reading order: `insn/rows.rs`, [`insn`], [`decode`], `insn/compressed.rs`, [`asm`], [`csr`], [`fields`].
+
+#![no_std]
+
+pub mod asm;
+pub mod cause;
+pub mod csr;
+mod csr_rows;
+pub mod fields;
+pub mod insn;
+
+pub use insn::decode::decode;
+pub use insn::disasm::{disassemble, register_name};
+pub use insn::encode::{Fields, encode};
+pub use insn::{Class, Format, Insn, Isa, Op, Row, is_hypervisor_memory};
