@@ -33,7 +33,7 @@ impl Operands {
     }
 
     /// Length in bytes, from the encoding.
-    pub fn len(&self) -> u64 {
+    pub fn length(&self) -> u64 {
         if self.raw & 3 == 3 { 4 } else { 2 }
     }
 }

@@ -50,14 +50,12 @@ pub(super) const ROWS: &[Row] = &joined(FIXED, PROGRAMMABLE);
 
 /// One table of the fixed and the programmable rows.
 const fn joined(fixed: [Row; 6], programmable: [Row; 87]) -> [Row; 93] {
-    let mut rows = [const { Row::constant(0, |_| 0) }; 93];
+    let mut rows = [FIXED[0]; 93];
     let mut index = 0;
     while index < rows.len() {
-        let from = if index < 6 { &fixed[index] } else { &programmable[index - 6] };
-        rows[index] = Row { number: from.number, gate: from.gate, read: from.read, write: from.write };
+        rows[index] = if index < 6 { fixed[index] } else { programmable[index - 6] };
         index += 1;
     }
-    std::mem::forget((fixed, programmable));
     rows
 }
 

@@ -27,6 +27,7 @@ pub(crate) const MIDELEG_ONES: u64 = mip::VSSIP | mip::VSTIP | mip::VSEIP;
 type Gate = fn(&HartState) -> Result<(), Refusal>;
 
 /// One CSR.
+#[derive(Clone, Copy)]
 pub(crate) struct Row {
     number: u16,
     gate: Gate,

@@ -24,14 +24,12 @@ const CONFIGS: [Row; 2] = [
 pub(super) const ROWS: &[Row] = &joined(CONFIGS, ADDRESSES);
 
 const fn joined(configs: [Row; 2], addresses: [Row; PMP_ENTRIES]) -> [Row; PMP_ENTRIES + 2] {
-    let mut rows = [const { Row::constant(0, |_| 0) }; PMP_ENTRIES + 2];
+    let mut rows = [CONFIGS[0]; PMP_ENTRIES + 2];
     let mut index = 0;
     while index < rows.len() {
-        let from = if index < 2 { &configs[index] } else { &addresses[index - 2] };
-        rows[index] = Row { number: from.number, gate: from.gate, read: from.read, write: from.write };
+        rows[index] = if index < 2 { configs[index] } else { addresses[index - 2] };
         index += 1;
     }
-    std::mem::forget((configs, addresses));
     rows
 }
 

@@ -49,10 +49,10 @@ impl Hart {
     pub fn run(&mut self, bus: &mut dyn Bus, until: u64) -> Stop {
         self.limit = 0;
         let stop = loop {
-            if self.must_stop() {
-                if let Some(stop) = self.look_around(bus, until) {
-                    break stop;
-                }
+            if self.must_stop()
+                && let Some(stop) = self.look_around(bus, until)
+            {
+                break stop;
             }
             self.run_block(bus);
         };

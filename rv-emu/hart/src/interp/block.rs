@@ -42,7 +42,7 @@ impl BlockOp {
     /// Address of this instruction.
     #[inline(always)]
     pub(crate) fn pc(&self, page: u64) -> u64 {
-        self.next_pc(page).wrapping_sub(self.operands.len())
+        self.next_pc(page).wrapping_sub(self.operands.length())
     }
 
     /// What follows the last instruction of a run that ends without a jump.
@@ -109,7 +109,7 @@ impl Translator<'_> {
         let Insn { imm, rd, rs1, rs2, rs3, .. } = insn;
         let operands = Operands { imm, rd, rs1, rs2, rs3, raw };
         let class = insn.op.row().class;
-        let next = offset + operands.len();
+        let next = offset + operands.length();
         let inside = if insn.op == Op::Jal { target(&operands, offset) } else { None };
         let ends = class.ends_block() && class != Class::Branch || handlers::is_marker(insn.op, &operands);
         let then = if ends { inside } else { Some(next) };
@@ -147,7 +147,7 @@ impl Translator<'_> {
             handler,
             operands,
             cost: cost + self.costs.of(Class::System),
-            next: (offset + operands.len()) as u16,
+            next: (offset + operands.length()) as u16,
             index,
             miss: 0,
             backward: false,
