@@ -62,11 +62,20 @@ pub struct Wires {
     pub mtimecmp: u64,
     /// How `mtime` follows from cycles.
     pub time: TimeBase,
+    /// The cycle at which a line changes by itself (a software interrupt on its way); `u64::MAX` if none will.
+    pub changes_at: u64,
 }
 
 impl Default for Wires {
     fn default() -> Self {
-        Wires { meip: false, seip: false, msip: false, mtimecmp: u64::MAX, time: TimeBase::default() }
+        Wires {
+            meip: false,
+            seip: false,
+            msip: false,
+            mtimecmp: u64::MAX,
+            time: TimeBase::default(),
+            changes_at: u64::MAX,
+        }
     }
 }
 

@@ -207,8 +207,13 @@ impl HartState {
             | set(self.vstce() && time.wrapping_add(csr.htimedelta) >= csr.vstimecmp, mip::VSTIP)
     }
 
-    /// The first cycle after now at which a comparator may change `mip`; `u64::MAX` if none will.
-    pub fn next_timer(&self) -> u64 {
+    /// The first cycle after now at which a comparator or a wire changes `mip`; `u64::MAX` if none will.
+    pub fn next_event(&self) -> u64 {
+        let wires = if self.wires.changes_at > self.cycles { self.wires.changes_at } else { u64::MAX };
+        self.next_timer().min(wires)
+    }
+
+    fn next_timer(&self) -> u64 {
         let time = self.time();
         let mut ticks = u64::MAX;
         let mut consider = |compare: u64, time: u64| {

@@ -14,7 +14,7 @@ use crate::trap::{Access, AccessKind, Source, Trap};
 pub enum Stop {
     /// The cycle that was asked for is reached.
     Until,
-    /// WFI with nothing pending, and no timer of its own before the cycle that was asked for. Time has not been advanced to that.
+    /// WFI with nothing pending, and no timer or wire of its own before the cycle that was asked for. Time has not been advanced to that.
     Waiting,
     /// A watched page of memory was stored to, or a device asks for the machine's attention.
     Attention,
@@ -111,7 +111,7 @@ impl Hart {
             if self.take_interrupt() {
                 continue;
             }
-            let timer = self.state.next_timer();
+            let timer = self.state.next_event();
             if !self.still_waiting() {
                 self.limit = until.min(timer);
                 return None;

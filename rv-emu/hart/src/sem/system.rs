@@ -202,6 +202,7 @@ pub(crate) fn marker(core: &mut Core<'_>, o: &Operands) -> Result<Flow, Trap> {
     let (hart, now) = (core.hart.state.hart_id as usize, core.hart.state.cycles);
     let cycles = core.bus.marker(hart, o.imm as u16, core.hart.counters(), now);
     core.hart.charge_long(cycles);
+    core.hart.attend();
     Ok(Flow::Next)
 }
 

@@ -1,0 +1,185 @@
+//! What the harts see beyond themselves: memory and devices behind one address map.
+
+use rv_devices::finisher::Finish;
+use rv_devices::{AccessError, Aclint, Device, Finisher, Plic, Uart16550, Width};
+use rv_hart::{Bus, BusError, Counters, Ram, TimeBase, Wires};
+
+use crate::cost::{CostModel, MARKERS_SNAPSHOT};
+use crate::map::{AddressMap, Part, RAM_BASE, ROM, UART_IRQ};
+
+/// A nominal 1 GHz core beside the 10 MHz timer of QEMU's `virt`.
+pub const CYCLES_PER_TICK: u64 = 100;
+/// Ticks of `mtime` in a second.
+pub const TIMEBASE_HZ: u32 = 10_000_000;
+
+/// Memory, devices and the wires between them and the harts.
+pub struct Board {
+    /// Physical memory, ROM included.
+    pub ram: Ram,
+    map: AddressMap,
+    aclint: Aclint,
+    plic: Plic,
+    uart: Uart16550,
+    finisher: Finisher,
+    costs: CostModel,
+    /// Counts what may have changed a wire, so that idle harts need not be asked.
+    changes: u64,
+    finish: Option<Finish>,
+    marker: Option<u16>,
+    marked: std::collections::BTreeMap<u16, u64>,
+}
+
+impl Board {
+    /// A board with `memory` bytes of RAM for `harts` harts; `None` if the interrupt controllers have no room for so many.
+    pub(crate) fn new(
+        map: AddressMap,
+        memory: u64,
+        harts: usize,
+        costs: CostModel,
+    ) -> Option<Result<Board, rv_hart::RamError>> {
+        let aclint = Aclint::new(harts, CYCLES_PER_TICK, costs.costs().ipi_wire.into())?;
+        let plic = Plic::new(2 * harts)?;
+        let ram = Ram::new(&[(ROM.base, ROM.len), (RAM_BASE, memory)]).map(|mut ram| {
+            ram.protect(ROM.base, ROM.len);
+            ram
+        });
+        Some(ram.map(|ram| Board {
+            ram,
+            map,
+            aclint,
+            plic,
+            uart: Uart16550::new(),
+            finisher: Finisher::new(),
+            costs,
+            changes: 0,
+            finish: None,
+            marker: None,
+            marked: std::collections::BTreeMap::new(),
+        }))
+    }
+
+    /// Puts the devices into their power-on state. Memory stays.
+    pub(crate) fn reset(&mut self) {
+        self.aclint.reset();
+        self.plic.reset();
+        self.uart.reset();
+        self.finisher.reset();
+        self.changes += 1;
+    }
+
+    /// Types bytes at the serial port.
+    pub fn push_input(&mut self, bytes: &[u8]) {
+        self.uart.push_input(bytes);
+        self.settle();
+    }
+
+    /// Bytes typed and not yet read by software.
+    pub fn unread_input(&self) -> usize {
+        self.uart.unread()
+    }
+
+    /// Moves what the serial port has sent to the end of `sink`.
+    pub fn drain_output(&mut self, sink: &mut Vec<u8>) {
+        self.uart.drain_output(sink);
+    }
+
+    /// The model that events are charged by.
+    pub fn costs(&self) -> &CostModel {
+        &self.costs
+    }
+
+    /// How often each padding point was passed.
+    pub fn marked(&self) -> &std::collections::BTreeMap<u16, u64> {
+        &self.marked
+    }
+
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    pub(crate) fn take_finish(&mut self) -> Option<Finish> {
+        self.finish.take()
+    }
+
+    pub(crate) fn take_marker(&mut self) -> Option<u16> {
+        self.marker.take()
+    }
+
+    fn device(&mut self, part: Part) -> Option<&mut dyn Device> {
+        match part {
+            Part::Aclint => Some(&mut self.aclint),
+            Part::Plic => Some(&mut self.plic),
+            Part::Uart => Some(&mut self.uart),
+            Part::Finisher => Some(&mut self.finisher),
+            Part::Rom | Part::Ram => None,
+        }
+    }
+
+    /// The device at `addr`, the offset in it, and the width of the access.
+    fn target(&mut self, addr: u64, size: u8) -> Result<(&mut dyn Device, u64, Width), BusError> {
+        let unmapped = BusError::Unmapped(addr);
+        let (part, offset) = self.map.find(addr).ok_or(unmapped)?;
+        let width = Width::from_bytes(size).ok_or(BusError::Refused(addr))?;
+        let device = self.device(part).ok_or(unmapped)?;
+        Ok((device, offset, width))
+    }
+
+    /// Carries the devices' lines on after an access.
+    fn settle(&mut self) {
+        self.changes += 1;
+        self.plic.set_level(UART_IRQ, self.uart.interrupt());
+        if let Some(finish) = self.finisher.take_finish() {
+            self.finish = Some(finish);
+        }
+    }
+}
+
+fn refused(addr: u64) -> impl Fn(AccessError) -> BusError {
+    move |_| BusError::Refused(addr)
+}
+
+impl Bus for Board {
+    fn ram(&mut self) -> &mut Ram {
+        &mut self.ram
+    }
+
+    fn read(&mut self, _hart: usize, addr: u64, size: u8, now: u64) -> Result<u64, BusError> {
+        let (device, offset, width) = self.target(addr, size)?;
+        let value = device.read(offset, width, now).map_err(refused(addr))?;
+        self.settle();
+        Ok(value)
+    }
+
+    fn write(&mut self, _hart: usize, addr: u64, size: u8, value: u64, now: u64) -> Result<(), BusError> {
+        let (device, offset, width) = self.target(addr, size)?;
+        device.write(offset, width, value, now).map_err(refused(addr))?;
+        self.settle();
+        Ok(())
+    }
+
+    fn wires(&mut self, hart: usize, now: u64) -> Wires {
+        let time = TimeBase { cycles_per_tick: CYCLES_PER_TICK, offset: self.aclint.mtime_offset() };
+        let arrival = self.aclint.msip_arrival(hart);
+        Wires {
+            meip: self.plic.pending(2 * hart),
+            seip: self.plic.pending(2 * hart + 1),
+            msip: arrival.is_some_and(|at| at <= now),
+            mtimecmp: self.aclint.mtimecmp(hart),
+            time,
+            changes_at: arrival.filter(|at| *at > now).unwrap_or(u64::MAX),
+        }
+    }
+
+    fn attention(&mut self) -> bool {
+        self.finish.is_some() || self.marker.is_some()
+    }
+
+    fn marker(&mut self, _hart: usize, number: u16, _counters: &Counters, _now: u64) -> u64 {
+        if number < MARKERS_SNAPSHOT {
+            self.marker = Some(number);
+            return 0;
+        }
+        *self.marked.entry(number).or_default() += 1;
+        self.costs.padding(number)
+    }
+}

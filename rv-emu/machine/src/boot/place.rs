@@ -1,0 +1,106 @@
+//! Putting files into memory, none over another.
+
+use rv_hart::Ram;
+
+use super::Software;
+use super::tree::{Chosen, Tree};
+use crate::image::{Image, ImageError};
+use crate::map::{RAM_BASE, Range};
+
+/// Where a kernel goes on RV64: 2 MiB above the start of memory.
+const KERNEL_OFFSET: u64 = 2 << 20;
+/// The archive starts half-way up, but no more than this above the kernel.
+const INITRD_OFFSET_MAX: u64 = 128 << 20;
+/// The device tree stays below 3 GiB above the start of memory, and starts at a multiple of 2 MiB.
+const TREE_LIMIT: u64 = 3 << 30;
+const TREE_ALIGN: u64 = 2 << 20;
+
+/// Where things went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Placed {
+    /// First instruction after the reset vector.
+    pub(crate) entry: u64,
+    /// Where the firmware shall go next; 0 if there is no kernel.
+    pub(crate) next: u64,
+    /// The device tree.
+    pub(crate) tree: u64,
+    /// Symbols of the ELF files.
+    pub(crate) symbols: std::collections::BTreeMap<String, u64>,
+}
+
+struct Placer<'a> {
+    ram: &'a mut Ram,
+    memory: Range,
+    taken: Vec<(Range, String)>,
+}
+
+/// Loads `software` and the device tree.
+///
+/// # Errors
+/// Which file does not fit, where, and why.
+pub(crate) fn place(ram: &mut Ram, memory: Range, software: &Software, tree: &Tree) -> Result<Placed, ImageError> {
+    let mut placer = Placer { ram, memory, taken: Vec::new() };
+    let mut placed = Placed { entry: RAM_BASE, next: 0, tree: 0, symbols: Default::default() };
+    if let Some(bios) = &software.bios {
+        placed.entry = placer.image(bios, RAM_BASE)?;
+        placed.symbols.extend(bios.symbols.clone());
+    }
+    if let Some(kernel) = &software.kernel {
+        placed.next = placer.image(kernel, RAM_BASE + KERNEL_OFFSET)?;
+        placed.symbols.extend(kernel.symbols.clone());
+        if software.bios.is_none() {
+            placed.entry = placed.next;
+        }
+    }
+    let initrd = match &software.initrd {
+        Some(bytes) => Some(placer.initrd(bytes)?),
+        None => None,
+    };
+    let chosen = Chosen { append: software.append.clone(), initrd };
+    placed.tree = placer.tree(&tree.build(&chosen))?;
+    Ok(placed)
+}
+
+impl Placer<'_> {
+    /// Loads a program: ELF where it says, anything else at `base`. Returns its first instruction.
+    fn image(&mut self, image: &Image, base: u64) -> Result<u64, ImageError> {
+        let offset = if image.is_elf() { 0 } else { base };
+        for segment in &image.segments {
+            let addr = segment.addr.wrapping_add(offset);
+            self.put(&image.name, "a segment", addr, &segment.bytes, segment.len)?;
+        }
+        Ok(image.entry.unwrap_or(base))
+    }
+
+    fn initrd(&mut self, bytes: &[u8]) -> Result<Range, ImageError> {
+        let offset = (self.memory.len() / 2).min(INITRD_OFFSET_MAX);
+        let addr = RAM_BASE + KERNEL_OFFSET + offset;
+        self.put("initrd", "the archive", addr & !0xfff, bytes, bytes.len() as u64)
+    }
+
+    fn tree(&mut self, bytes: &[u8]) -> Result<u64, ImageError> {
+        let len = bytes.len() as u64;
+        let limit = self.memory.end().min(RAM_BASE + TREE_LIMIT);
+        let addr = limit.saturating_sub(len) & !(TREE_ALIGN - 1);
+        // Little machines have no room for the alignment.
+        let addr = if addr > RAM_BASE { addr } else { limit.saturating_sub(len) & !0xfff };
+        self.put("device tree", "it", addr, bytes, len).map(Range::base)
+    }
+
+    fn put(&mut self, file: &str, what: &str, addr: u64, bytes: &[u8], len: u64) -> Result<Range, ImageError> {
+        let outside = || ImageError::Outside {
+            file: file.to_owned(),
+            what: what.to_owned(),
+            addr,
+            len,
+            memory: self.memory.to_string(),
+        };
+        let range = Range::new(addr, len).filter(|range| self.memory.contains(*range)).ok_or_else(outside)?;
+        if let Some((_, other)) = self.taken.iter().find(|(taken, _)| taken.overlaps(range)) {
+            return Err(ImageError::Overlap { file: file.to_owned(), addr, len, other: other.clone() });
+        }
+        self.ram.write_bytes(addr, bytes).map_err(|_| outside())?;
+        self.taken.push((range, format!("{file} at {range}")));
+        Ok(range)
+    }
+}

@@ -1,0 +1,187 @@
+//! The device tree, made from the board's own map.
+
+use vm_fdt::{Error, FdtWriter};
+
+use crate::board::TIMEBASE_HZ;
+use crate::map::{DEVICES, Part, RAM_BASE, Range, Row};
+
+const PLIC_PHANDLE: u32 = 0x1000;
+const TEST_PHANDLE: u32 = 0x1001;
+const PLIC_SOURCES: u32 = 95;
+/// Interrupt numbers at a hart: M and S software, timer, external.
+const M_SOFTWARE: u32 = 3;
+const M_TIMER: u32 = 7;
+const M_EXTERNAL: u32 = 11;
+const S_EXTERNAL: u32 = 9;
+
+/// What the tree says of the machine.
+#[derive(Clone, Debug)]
+pub struct Tree {
+    /// Harts.
+    pub harts: u32,
+    /// Bytes of memory.
+    pub memory: u64,
+    /// The harts' ISA string.
+    pub isa: String,
+}
+
+/// What boot software is told.
+#[derive(Clone, Debug, Default)]
+pub struct Chosen {
+    /// Command line.
+    pub append: Option<String>,
+    /// Where the initial archive is.
+    pub initrd: Option<Range>,
+}
+
+impl Tree {
+    /// The flattened tree.
+    pub fn build(&self, chosen: &Chosen) -> Vec<u8> {
+        self.write(chosen).expect("names and properties are fixed and legal")
+    }
+
+    fn write(&self, chosen: &Chosen) -> Result<Vec<u8>, Error> {
+        let mut fdt = FdtWriter::new()?;
+        let root = fdt.begin_node("")?;
+        fdt.property_u32("#address-cells", 2)?;
+        fdt.property_u32("#size-cells", 2)?;
+        fdt.property_string("compatible", "riscv-virtio")?;
+        fdt.property_string("model", "riscv-virtio,qemu")?;
+        write_chosen(&mut fdt, chosen)?;
+        let memory = fdt.begin_node(&format!("memory@{RAM_BASE:x}"))?;
+        fdt.property_string("device_type", "memory")?;
+        fdt.property_array_u64("reg", &[RAM_BASE, self.memory])?;
+        fdt.end_node(memory)?;
+        self.write_cpus(&mut fdt)?;
+        self.write_soc(&mut fdt)?;
+        write_power(&mut fdt)?;
+        fdt.end_node(root)?;
+        fdt.finish()
+    }
+
+    fn write_cpus(&self, fdt: &mut FdtWriter) -> Result<(), Error> {
+        let cpus = fdt.begin_node("cpus")?;
+        fdt.property_u32("#address-cells", 1)?;
+        fdt.property_u32("#size-cells", 0)?;
+        fdt.property_u32("timebase-frequency", TIMEBASE_HZ)?;
+        for hart in 0..self.harts {
+            let cpu = fdt.begin_node(&format!("cpu@{hart:x}"))?;
+            fdt.property_string("device_type", "cpu")?;
+            fdt.property_u32("reg", hart)?;
+            fdt.property_string("status", "okay")?;
+            fdt.property_string("compatible", "riscv")?;
+            fdt.property_string("riscv,isa", &self.isa)?;
+            fdt.property_string("riscv,isa-base", "rv64i")?;
+            fdt.property_string_list("riscv,isa-extensions", extensions(&self.isa))?;
+            fdt.property_string("mmu-type", "riscv,sv57")?;
+            let intc = fdt.begin_node("interrupt-controller")?;
+            fdt.property_u32("#interrupt-cells", 1)?;
+            fdt.property_null("interrupt-controller")?;
+            fdt.property_string("compatible", "riscv,cpu-intc")?;
+            fdt.property_phandle(intc_phandle(hart))?;
+            fdt.end_node(intc)?;
+            fdt.end_node(cpu)?;
+        }
+        fdt.end_node(cpus)
+    }
+
+    fn write_soc(&self, fdt: &mut FdtWriter) -> Result<(), Error> {
+        let soc = fdt.begin_node("soc")?;
+        fdt.property_u32("#address-cells", 2)?;
+        fdt.property_u32("#size-cells", 2)?;
+        fdt.property_string("compatible", "simple-bus")?;
+        fdt.property_null("ranges")?;
+        for row in &DEVICES {
+            let node = fdt.begin_node(&format!("{}@{:x}", row.name, row.base))?;
+            let compatible = row.compatible.iter().map(|name| (*name).to_owned()).collect();
+            fdt.property_string_list("compatible", compatible)?;
+            fdt.property_array_u64("reg", &[row.base, row.len])?;
+            self.write_device(fdt, row)?;
+            fdt.end_node(node)?;
+        }
+        fdt.end_node(soc)
+    }
+
+    fn write_device(&self, fdt: &mut FdtWriter, row: &Row) -> Result<(), Error> {
+        match row.part {
+            Part::Aclint => fdt.property_array_u32("interrupts-extended", &self.lines(M_SOFTWARE, M_TIMER)),
+            Part::Plic => {
+                fdt.property_u32("#interrupt-cells", 1)?;
+                fdt.property_u32("#address-cells", 0)?;
+                fdt.property_null("interrupt-controller")?;
+                fdt.property_array_u32("interrupts-extended", &self.lines(M_EXTERNAL, S_EXTERNAL))?;
+                fdt.property_u32("riscv,ndev", PLIC_SOURCES)?;
+                fdt.property_phandle(PLIC_PHANDLE)
+            }
+            Part::Uart => {
+                fdt.property_u32("interrupts", row.irq.unwrap_or(0))?;
+                fdt.property_u32("interrupt-parent", PLIC_PHANDLE)?;
+                fdt.property_u32("clock-frequency", 3_686_400)
+            }
+            Part::Finisher => fdt.property_phandle(TEST_PHANDLE),
+            Part::Rom | Part::Ram => Ok(()),
+        }
+    }
+
+    /// Two interrupts of every hart, as `interrupts-extended` has them.
+    fn lines(&self, first: u32, second: u32) -> Vec<u32> {
+        (0..self.harts).flat_map(|hart| [intc_phandle(hart), first, intc_phandle(hart), second]).collect()
+    }
+}
+
+fn intc_phandle(hart: u32) -> u32 {
+    hart + 1
+}
+
+/// Single letters of the base, then the named extensions.
+fn extensions(isa: &str) -> Vec<String> {
+    let mut parts = isa.split('_');
+    let letters = parts.next().and_then(|base| base.strip_prefix("rv64")).unwrap_or("");
+    letters.chars().map(String::from).chain(parts.map(str::to_owned)).collect()
+}
+
+fn write_chosen(fdt: &mut FdtWriter, chosen: &Chosen) -> Result<(), Error> {
+    let node = fdt.begin_node("chosen")?;
+    if let Some(uart) = DEVICES.iter().find(|row| row.part == Part::Uart) {
+        fdt.property_string("stdout-path", &format!("/soc/{}@{:x}", uart.name, uart.base))?;
+    }
+    if let Some(append) = &chosen.append {
+        fdt.property_string("bootargs", append)?;
+    }
+    if let Some(initrd) = chosen.initrd {
+        fdt.property_u64("linux,initrd-start", initrd.base())?;
+        fdt.property_u64("linux,initrd-end", initrd.end())?;
+    }
+    fdt.end_node(node)
+}
+
+/// Power-off and reboot through the finisher, as Linux's syscon drivers want it.
+fn write_power(fdt: &mut FdtWriter) -> Result<(), Error> {
+    for (name, value) in [("poweroff", rv_devices::finisher::PASS), ("reboot", rv_devices::finisher::RESET)] {
+        let node = fdt.begin_node(name)?;
+        fdt.property_string("compatible", &format!("syscon-{name}"))?;
+        fdt.property_u32("regmap", TEST_PHANDLE)?;
+        fdt.property_u32("offset", 0)?;
+        fdt.property_u32("value", value.into())?;
+        fdt.end_node(node)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn isa_strings_split() {
+        assert_eq!(extensions("rv64imac_zicsr_sstc"), ["i", "m", "a", "c", "zicsr", "sstc"]);
+    }
+
+    #[test]
+    fn the_tree_has_its_magic_and_size() {
+        let tree = Tree { harts: 4, memory: 1 << 30, isa: "rv64imafdch_zicsr".to_owned() };
+        let bytes = tree.build(&Chosen { append: Some("x".to_owned()), initrd: Range::new(0x8800_0000, 10) });
+        assert_eq!(bytes[..4], [0xd0, 0x0d, 0xfe, 0xed]);
+        assert_eq!(u32::from_be_bytes(bytes[4..8].try_into().unwrap()) as usize, bytes.len());
+    }
+}

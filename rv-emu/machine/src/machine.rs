@@ -1,0 +1,366 @@
+//! The machine: a board, its harts, and the order in which they take turns.
+//!
+//! Harts run one after another for a quantum of virtual time each, on one thread. What one hart does to another (memory, interrupts) is seen
+//! at the other's next turn. A hart that waits is skipped until something may wake it; when all wait, time jumps.
+
+use std::collections::BTreeMap;
+
+use rv_devices::finisher::Finish;
+use rv_hart::ext::Extension;
+use rv_hart::{Hart, HartError, RamError};
+
+use crate::board::Board;
+use crate::boot::tree::{Chosen, Tree};
+use crate::boot::{Software, place, reset_vector};
+use crate::cost::CostModel;
+use crate::htif::Htif;
+use crate::image::ImageError;
+use crate::map::{AddressMap, MapError, RAM_BASE, ROM, Range};
+use crate::report::Snapshot;
+
+/// Most harts a machine can have.
+pub const HARTS_MAX: usize = 64;
+/// Virtual time between two looks at the host when nothing else limits a run.
+const SLICE_CYCLES: u64 = 20_000_000;
+
+/// Makes the extensions of one hart.
+pub type ExtensionFactory = Box<dyn FnMut(u64) -> Vec<Box<dyn Extension>>>;
+
+/// What to build.
+pub struct MachineConfig {
+    /// Harts, 1 to 64.
+    pub harts: usize,
+    /// Bytes of memory, a multiple of 4 KiB. Reserved, not touched.
+    pub memory: u64,
+    /// Cycles that a hart runs before the next one's turn, at least 1, when there are several.
+    pub quantum: u64,
+    /// What events cost.
+    pub costs: CostModel,
+    /// The harts' extensions, and the names that they add to the ISA string.
+    pub extensions: ExtensionFactory,
+}
+
+impl Default for MachineConfig {
+    /// One hart, 128 MiB, the default cost model, no extensions.
+    fn default() -> Self {
+        MachineConfig {
+            harts: 1,
+            memory: 128 << 20,
+            quantum: 1000,
+            costs: CostModel::built_in("default").expect("the built-in models are valid"),
+            extensions: Box::new(|_| Vec::new()),
+        }
+    }
+}
+
+/// Why a machine can't be built or loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum MachineError {
+    /// The number of harts is out of range.
+    #[error("{0} harts: a machine has 1 to {HARTS_MAX}")]
+    Harts(usize),
+    /// The memory size is not usable.
+    #[error("memory of {0:#x} bytes: it must be a multiple of 4 KiB, and not nothing")]
+    Memory(u64),
+    /// A quantum of no time.
+    #[error("the quantum must be at least one cycle")]
+    Quantum,
+    /// The address map has no room.
+    #[error(transparent)]
+    Map(#[from] MapError),
+    /// The host has no memory.
+    #[error(transparent)]
+    Ram(#[from] RamError),
+    /// The extensions clash.
+    #[error(transparent)]
+    Hart(#[from] HartError),
+    /// A program file can't be used.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+}
+
+/// How far to run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limits {
+    /// Stop when all harts together have retired this many instructions since reset.
+    pub max_insns: Option<u64>,
+    /// Come back after about this many cycles of virtual time, to serve the host.
+    pub slice: Option<u64>,
+}
+
+/// Why a run came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Software ended the run with this exit code.
+    Exit(u64),
+    /// The instruction limit is reached.
+    InsnLimit,
+    /// The slice is over.
+    Slice,
+    /// All harts wait, and only input from outside can wake them.
+    Idle,
+}
+
+/// A machine.
+pub struct Machine {
+    /// Memory and devices.
+    pub board: Board,
+    harts: Vec<Hart>,
+    /// `Board::changes` when each hart last looked.
+    seen: Vec<u64>,
+    /// Virtual time that all harts have reached.
+    now: u64,
+    quantum: u64,
+    tree: Tree,
+    htif: Option<Htif>,
+    output: Vec<u8>,
+    symbols: BTreeMap<String, u64>,
+    snapshots: Vec<(u16, Snapshot)>,
+    turn: usize,
+}
+
+impl Machine {
+    /// Builds a machine with nothing in its memory.
+    ///
+    /// # Errors
+    /// [`MachineError`] says what of the configuration can't be had.
+    pub fn new(config: MachineConfig) -> Result<Machine, MachineError> {
+        let MachineConfig { harts: count, memory, quantum, costs, mut extensions } = config;
+        if !(1..=HARTS_MAX).contains(&count) {
+            return Err(MachineError::Harts(count));
+        }
+        if memory == 0 || !memory.is_multiple_of(4096) {
+            return Err(MachineError::Memory(memory));
+        }
+        if quantum == 0 {
+            return Err(MachineError::Quantum);
+        }
+        let map = AddressMap::board(memory)?;
+        let hart_costs = costs.costs();
+        let board = Board::new(map, memory, count, costs).ok_or(MachineError::Harts(count))??;
+        let harts = (0..count as u64)
+            .map(|id| Hart::new(id, ROM.base, hart_costs, extensions(id)))
+            .collect::<Result<Vec<_>, _>>()?;
+        let names = harts[0].extensions().iter().map(|e| format!("_{}", e.name().to_lowercase()));
+        let isa = format!("{}{}", rv_hart::ISA, names.collect::<String>());
+        Ok(Machine {
+            board,
+            harts,
+            seen: vec![u64::MAX; count],
+            now: 0,
+            quantum,
+            tree: Tree { harts: count as u32, memory, isa },
+            htif: None,
+            output: Vec::new(),
+            symbols: BTreeMap::new(),
+            snapshots: Vec::new(),
+            turn: 0,
+        })
+    }
+
+    /// Loads software and puts all harts at the reset vector.
+    ///
+    /// # Errors
+    /// Which file does not fit, where, and why.
+    pub fn load(&mut self, software: &Software) -> Result<(), MachineError> {
+        let memory = self.memory();
+        let placed = place(&mut self.board.ram, memory, software, &self.tree)?;
+        self.board.ram.write_bytes(ROM.base, &reset_vector(&placed))?;
+        let symbol = |name: &str| placed.symbols.get(name).copied();
+        self.htif = symbol("tohost").map(|tohost| Htif { tohost, fromhost: symbol("fromhost") });
+        if let Some(htif) = self.htif {
+            self.board.ram.watch(htif.tohost, 8);
+        }
+        self.symbols = placed.symbols;
+        Ok(())
+    }
+
+    /// Where memory is.
+    pub fn memory(&self) -> Range {
+        Range::new(RAM_BASE, self.tree.memory).expect("checked when the machine was built")
+    }
+
+    /// The device tree as software would find it.
+    pub fn device_tree(&self, append: Option<&str>) -> Vec<u8> {
+        self.tree.build(&Chosen { append: append.map(str::to_owned), initrd: None })
+    }
+
+    /// The harts.
+    pub fn harts(&self) -> &[Hart] {
+        &self.harts
+    }
+
+    /// Virtual time in cycles that all harts have reached.
+    pub fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// Instructions retired by all harts.
+    pub fn retired(&self) -> u64 {
+        self.harts.iter().map(|hart| hart.state.retired).sum()
+    }
+
+    /// The address of a symbol of the loaded ELF files.
+    pub fn symbol(&self, name: &str) -> Option<u64> {
+        self.symbols.get(name).copied()
+    }
+
+    /// Moves what software has printed since the last call to the end of `sink`.
+    pub fn drain_output(&mut self, sink: &mut Vec<u8>) {
+        sink.append(&mut self.output);
+        self.board.drain_output(sink);
+    }
+
+    /// Counters of all harts now.
+    pub fn snapshot(&mut self) -> Snapshot {
+        let now = self.harts.iter().map(|hart| hart.state.cycles).max().unwrap_or(self.now).max(self.now);
+        for hart in self.harts.iter_mut().filter(|hart| hart.state.waiting) {
+            hart.idle_until(now);
+        }
+        self.harts.iter_mut().for_each(Hart::account);
+        Snapshot {
+            cycles: now,
+            harts: self.harts.iter().map(|hart| hart.counters().clone()).collect(),
+            padding_points: self.board.marked().clone(),
+        }
+    }
+
+    /// The snapshots that software asked for by markers, in order.
+    pub fn snapshots(&self) -> &[(u16, Snapshot)] {
+        &self.snapshots
+    }
+
+    /// The bytes between two symbols, as lines of hexadecimal words of `granularity` bytes: the signature of an architectural test.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn signature(&self, granularity: usize) -> Result<String, String> {
+        let symbol = |name: &str| self.symbol(name).ok_or_else(|| format!("the program has no symbol {name}"));
+        let (from, to) = (symbol("begin_signature")?, symbol("end_signature")?);
+        let len = to.checked_sub(from).ok_or("end_signature lies before begin_signature")?;
+        if !self.board.ram.contains(from, len.max(1)) {
+            return Err(format!("the signature at {from:#x} with {len:#x} bytes is outside of memory"));
+        }
+        let mut bytes = vec![0; len as usize];
+        self.board.ram.read_bytes(from, &mut bytes).map_err(|error| error.to_string())?;
+        let line = |word: &[u8]| word.iter().rev().map(|byte| format!("{byte:02x}")).collect::<String>() + "\n";
+        Ok(bytes.chunks(granularity.max(1)).map(line).collect())
+    }
+
+    /// Runs until something ends the run, or a limit is reached.
+    pub fn run(&mut self, limits: &Limits) -> Stop {
+        let end = self.now.saturating_add(limits.slice.unwrap_or(SLICE_CYCLES).max(1));
+        loop {
+            if let Some(stop) = self.round(end, limits.max_insns) {
+                return stop;
+            }
+            if self.now >= end && limits.slice.is_some() {
+                return Stop::Slice;
+            }
+        }
+    }
+
+    /// The end of the current turn.
+    fn horizon(&self, end: u64) -> u64 {
+        let span = if self.harts.len() == 1 { SLICE_CYCLES } else { self.quantum };
+        let next = self.now.saturating_add(span);
+        if end > self.now { next.min(end) } else { next }
+    }
+
+    /// Gives every hart its turn up to a common horizon. Interrupted rounds go on at the hart where they were.
+    fn round(&mut self, end: u64, max_insns: Option<u64>) -> Option<Stop> {
+        let horizon = self.horizon(end);
+        while self.turn < self.harts.len() {
+            if let Some(stop) = self.turn_of(self.turn, horizon, max_insns) {
+                return Some(stop);
+            }
+            self.turn += 1;
+        }
+        self.turn = 0;
+        self.now = horizon;
+        if self.harts.iter().all(|hart| hart.state.waiting) { self.sleep() } else { None }
+    }
+
+    /// Runs hart `index` up to `horizon`.
+    fn turn_of(&mut self, index: usize, horizon: u64, max_insns: Option<u64>) -> Option<Stop> {
+        let alone = self.harts.len() == 1;
+        loop {
+            if self.sleeps_through(index, horizon) {
+                return None;
+            }
+            let budget = max_insns.map_or(u64::MAX, |max| max.saturating_sub(self.retired()));
+            if budget == 0 {
+                return Some(Stop::InsnLimit);
+            }
+            let hart = &mut self.harts[index];
+            if hart.state.waiting {
+                hart.idle_until(self.now);
+            }
+            if !alone {
+                hart.drop_reservation();
+            }
+            // An instruction takes at least a cycle, so this many cycles never exceed the budget.
+            let until = horizon.min(hart.state.cycles.saturating_add(budget));
+            let stop = hart.run(&mut self.board, until);
+            self.seen[index] = self.board.changes();
+            match stop {
+                rv_hart::Stop::Until if self.harts[index].state.cycles >= horizon => return None,
+                rv_hart::Stop::Until => {}
+                rv_hart::Stop::Waiting => return None,
+                rv_hart::Stop::Attention => {
+                    if let Some(stop) = self.attend() {
+                        return Some(stop);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The hart waits, and nothing can wake it before `horizon`.
+    fn sleeps_through(&self, index: usize, horizon: u64) -> bool {
+        let state = &self.harts[index].state;
+        state.waiting && self.seen[index] == self.board.changes() && state.next_event() > horizon
+    }
+
+    /// All harts wait: jump to the first event, if there is one.
+    fn sleep(&mut self) -> Option<Stop> {
+        let asleep = (0..self.harts.len()).all(|index| self.sleeps_through(index, self.now));
+        if !asleep {
+            return None;
+        }
+        match self.harts.iter().map(|hart| hart.state.next_event()).min() {
+            Some(event) if event != u64::MAX => {
+                self.now = event.max(self.now);
+                None
+            }
+            _ => Some(Stop::Idle),
+        }
+    }
+
+    /// A device or a watched store wants to be looked at.
+    fn attend(&mut self) -> Option<Stop> {
+        if let Some(number) = self.board.take_marker() {
+            let snapshot = self.snapshot();
+            self.snapshots.push((number, snapshot));
+        }
+        if let Some(finish) = self.board.take_finish() {
+            match finish {
+                Finish::Pass => return Some(Stop::Exit(0)),
+                Finish::Fail(code) => return Some(Stop::Exit(code.into())),
+                Finish::Reset => self.reset(),
+            }
+        }
+        if self.board.ram.take_watch_hit() {
+            return self.htif?.serve(&mut self.board.ram, &mut self.output).map(Stop::Exit);
+        }
+        None
+    }
+
+    /// Resets harts and devices; memory and virtual time stay.
+    fn reset(&mut self) {
+        self.board.reset();
+        for hart in &mut self.harts {
+            hart.reset(ROM.base);
+        }
+    }
+}
