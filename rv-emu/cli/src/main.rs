@@ -1,2 +1,24 @@
-//! Being built.
-fn main() {}
+//! The `rv-emu` command: parses the command line, and leaves the work to the libraries.
+
+mod args;
+mod console;
+mod lab;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+
+fn main() -> ExitCode {
+    console::restore_on_panic();
+    let done = match Cli::parse().command {
+        Command::Run(args) => run::run(&args),
+        Command::Lab(args) => lab::lab(&args),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("rv-emu: {error:#}");
+        ExitCode::from(run::FAILED)
+    })
+}

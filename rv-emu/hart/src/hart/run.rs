@@ -2,7 +2,7 @@
 
 use super::{Core, Hart};
 use crate::bus::Bus;
-use crate::interp::block::{Block, BlockOp, Translator};
+use crate::interp::block::{Block, BlockOp, Translator, close};
 use crate::interp::handlers;
 use crate::mmu::Regime;
 use crate::mode::Mode;
@@ -182,9 +182,7 @@ impl Hart {
         let kept = &block.ops[..block.ops.len().min(whole + 1)];
         self.scratch.clear();
         self.scratch.extend_from_slice(kept);
-        if let Some(last) = kept.last().filter(|last| !last.ends_block) {
-            self.scratch.push(BlockOp::end_after(last));
-        }
+        close(&mut self.scratch);
         self.scratch.as_ptr()
     }
 

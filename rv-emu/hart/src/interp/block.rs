@@ -30,6 +30,8 @@ pub(crate) struct BlockOp {
     pub(crate) backward: bool,
     /// Nothing may follow without the run loop having a look.
     pub(crate) ends_block: bool,
+    /// A jump whose target comes next in the block.
+    followed: bool,
 }
 
 impl BlockOp {
@@ -44,10 +46,19 @@ impl BlockOp {
     pub(crate) fn pc(&self, page: u64) -> u64 {
         self.next_pc(page).wrapping_sub(self.operands.length())
     }
+}
 
-    /// What follows the last instruction of a run that ends without a jump.
-    pub(crate) fn end_after(last: &BlockOp) -> BlockOp {
-        BlockOp { handler: handlers::END, index: last.index + 1, ends_block: true, ..*last }
+/// Makes a run of instructions end properly, wherever it was cut.
+pub(crate) fn close(ops: &mut Vec<BlockOp>) {
+    let Some(last) = ops.last_mut() else { return };
+    if last.followed {
+        last.handler = handlers::select(Op::Jal, &last.operands);
+        last.followed = false;
+        last.ends_block = true;
+    }
+    if !last.ends_block {
+        let end = BlockOp { handler: handlers::END, index: last.index + 1, ends_block: true, ..*last };
+        ops.push(end);
     }
 }
 
@@ -92,11 +103,7 @@ impl Translator<'_> {
 
     /// The instruction `raw` alone, at `offset` in its page.
     pub(crate) fn lone(&self, raw: u32, offset: u64) -> Block {
-        let mut decoded = self.decode(raw, offset, 0, 0);
-        if let Some(insn) = rv_isa::decode(raw).filter(|insn| insn.op == Op::Jal) {
-            decoded.op.handler = handlers::select(insn.op, &decoded.op.operands);
-            decoded.op.ends_block = true;
-        }
+        let decoded = self.decode(raw, offset, 0, 0);
         finished(vec![decoded.op]).expect("a block of one instruction isn't empty")
     }
 
@@ -126,6 +133,7 @@ impl Translator<'_> {
             miss: self.costs.branch_miss.min(u16::MAX.into()) as u16,
             backward: class == Class::Branch && imm < 0,
             ends_block: then.is_none(),
+            followed: inside.is_some(),
         };
         Decoded { op, then }
     }
@@ -152,17 +160,16 @@ impl Translator<'_> {
             miss: 0,
             backward: false,
             ends_block: true,
+            followed: false,
         }
     }
 }
 
-/// Closes a run of instructions; `None` if there are none.
+/// A block of `ops`; `None` if there are none.
 fn finished(mut ops: Vec<BlockOp>) -> Option<Block> {
-    let last = *ops.last()?;
-    if !last.ends_block {
-        ops.push(BlockOp::end_after(&last));
-    }
-    Some(Block { ops, cost: last.cost.into() })
+    close(&mut ops);
+    let cost = ops.last()?.cost.into();
+    Some(Block { ops, cost })
 }
 
 /// The instruction at `offset` of the page and its length, if it lies within the page.

@@ -1,0 +1,158 @@
+//! The command line: the one place from which options and help come.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// RISC-V emulator (RV64GCH with HA-IOV), and a lab for I/O virtualization mechanisms.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a program, firmware or a kernel on the machine.
+    Run(RunArgs),
+    /// Measure I/O virtualization mechanisms side by side.
+    Lab(LabArgs),
+}
+
+/// Options of `run`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit codes: the guest's own (HTIF, test finisher; values above 255 become 255);
+124 when --max-insns is reached; 125 when rv-emu itself fails, or nothing can wake the machine.
+
+On a terminal: Ctrl-A x quits, Ctrl-A h helps, Ctrl-A Ctrl-A sends a Ctrl-A.
+
+Examples:
+  rv-emu run test.elf                                a bare program, started in M-mode
+  rv-emu run --bios fw_jump.bin --kernel Image       firmware and a kernel
+  rv-emu run --kernel hyp.elf --initrd files.cpio    a kernel on the built-in firmware")]
+pub struct RunArgs {
+    /// A bare program, started in M-mode: ELF, or raw bytes for the start of memory.
+    #[arg(conflicts_with = "bios", required_unless_present_any = ["bios", "kernel", "dump_dtb"])]
+    pub image: Option<PathBuf>,
+    /// Firmware, started in M-mode at 0x80000000: ELF or raw. Default with --kernel: the built-in firmware.
+    #[arg(long, value_name = "FILE")]
+    pub bios: Option<PathBuf>,
+    /// A kernel, started in S-mode by the firmware: ELF, or raw bytes for 0x80200000.
+    #[arg(long, value_name = "FILE")]
+    pub kernel: Option<PathBuf>,
+    /// Initial archive, announced in the device tree.
+    #[arg(long, value_name = "FILE")]
+    pub initrd: Option<PathBuf>,
+    /// Kernel command line.
+    #[arg(long, value_name = "TEXT")]
+    pub append: Option<String>,
+    /// Machine options.
+    #[command(flatten)]
+    pub machine: MachineArgs,
+    /// Stop when all harts together have retired this many instructions.
+    #[arg(long, value_name = "N")]
+    pub max_insns: Option<u64>,
+    /// Write the machine's device tree to a file, and exit.
+    #[arg(long, value_name = "FILE")]
+    pub dump_dtb: Option<PathBuf>,
+    /// At the end, write the words from begin_signature to end_signature in hexadecimal.
+    #[arg(long, value_name = "FILE")]
+    pub signature: Option<PathBuf>,
+    /// Bytes of a word of the signature.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = granularity)]
+    pub signature_granularity: usize,
+    /// At the end, print counters to standard error.
+    #[arg(long)]
+    pub stats: bool,
+}
+
+/// Options that describe a machine.
+#[derive(Debug, Args)]
+pub struct MachineArgs {
+    /// Memory in MiB, or with a suffix: 512M, 2G. Reserved, not touched.
+    #[arg(short, long, value_name = "SIZE", default_value = "128M", value_parser = memory)]
+    pub memory: u64,
+    /// Number of harts, 1 to 64.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub harts: usize,
+    /// Cost model: flat, default, linux, or a TOML file.
+    #[arg(long, value_name = "MODEL", default_value = "default")]
+    pub cost_model: String,
+    /// Give the harts the HA-IOV extension.
+    #[arg(long)]
+    pub haiov: bool,
+}
+
+/// Options of `lab`.
+#[derive(Debug, Args)]
+pub struct LabArgs {
+    /// Which experiment.
+    #[arg(value_enum)]
+    pub experiment: Experiment,
+    /// The smallest size only.
+    #[arg(long)]
+    pub quick: bool,
+    /// Write every counter as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Cost models: flat, default, linux, or TOML files. All three built-in ones if not given.
+    #[arg(long, value_name = "MODEL")]
+    pub cost_model: Vec<String>,
+}
+
+/// The experiments of the lab.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Experiment {
+    /// A guest prints to an emulated UART: trap and emulate against user-level exception redirection.
+    Uer,
+}
+
+/// Parses a memory size; plain numbers are MiB.
+fn memory(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let shift = match text[digits.len()..].to_ascii_uppercase().as_str() {
+        "" | "M" | "MIB" => 20,
+        "K" | "KIB" => 10,
+        "G" | "GIB" => 30,
+        suffix => return Err(format!("unknown suffix {suffix}: use K, M or G")),
+    };
+    let number: u64 = digits.parse().map_err(|_| "not a number".to_owned())?;
+    let bytes = number.checked_mul(1 << shift).ok_or("too large")?;
+    if bytes == 0 || bytes > 1 << 40 || !bytes.is_multiple_of(4096) {
+        return Err("memory must be from 4K to 1024G, in multiples of 4K".to_owned());
+    }
+    Ok(bytes)
+}
+
+fn granularity(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ (1 | 2 | 4 | 8 | 16)) => Ok(number),
+        _ => Err("must be 1, 2, 4, 8 or 16".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn memory_sizes() {
+        assert_eq!(memory("128"), Ok(128 << 20));
+        assert_eq!(memory("2G"), Ok(2 << 30));
+        assert_eq!(memory("64k"), Ok(64 << 10));
+        for bad in ["", "0", "x", "1T", "1K", "99999999G", "18446744073709551615G"] {
+            assert!(memory(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! `rv-emu run`: builds a machine from the options, and connects it to the console.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use ha_iov_ext::model::{Config, Haiov};
+use rv_machine::{CostModel, Image, Limits, Machine, MachineConfig, Software, Stop};
+
+use crate::args::{MachineArgs, RunArgs};
+use crate::console::{Console, Input};
+
+/// Exit code of a run that reached its instruction limit.
+const LIMIT: u8 = 124;
+/// Exit code when the emulator itself can't go on.
+pub const FAILED: u8 = 125;
+/// Virtual time between two looks at the console.
+const SLICE: u64 = 2_000_000;
+
+/// Runs a machine to its end.
+pub fn run(args: &RunArgs) -> Result<ExitCode> {
+    let mut machine = build(&args.machine)?;
+    if let Some(file) = &args.dump_dtb {
+        let tree = machine.device_tree(args.append.as_deref());
+        std::fs::write(file, tree).with_context(|| format!("can't write {}", file.display()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    machine.load(&software(args)?)?;
+    let ended = drive(&mut machine, args.max_insns)?;
+    if let Some(file) = &args.signature {
+        let text = machine.signature(args.signature_granularity).map_err(anyhow::Error::msg)?;
+        std::fs::write(file, text).with_context(|| format!("can't write {}", file.display()))?;
+    }
+    if args.stats {
+        print_stats(&mut machine)?;
+    }
+    ended
+}
+
+/// A machine as the options describe it.
+fn build(args: &MachineArgs) -> Result<Machine> {
+    let haiov = args.haiov;
+    Ok(Machine::new(MachineConfig {
+        harts: args.harts,
+        memory: args.memory,
+        costs: cost_model(&args.cost_model)?,
+        extensions: Box::new(move |_| match haiov {
+            true => vec![Box::new(Haiov::new(Config::default()))],
+            false => Vec::new(),
+        }),
+        ..MachineConfig::default()
+    })?)
+}
+
+/// A built-in model by name, or a file.
+pub fn cost_model(name: &str) -> Result<CostModel> {
+    let path = Path::new(name);
+    if path.extension().is_none_or(|extension| extension != "toml") {
+        return Ok(CostModel::built_in(name)?);
+    }
+    let text = std::fs::read_to_string(path).with_context(|| format!("can't read cost model {name}"))?;
+    Ok(CostModel::parse(name, &text)?)
+}
+
+fn software(args: &RunArgs) -> Result<Software> {
+    let open = |path: &std::path::PathBuf| Image::open(path);
+    let kernel = args.kernel.as_ref().map(open).transpose()?;
+    let bios = match args.image.as_ref().or(args.bios.as_ref()) {
+        Some(path) => Some(open(path)?),
+        None => Some(Image::parse("built-in firmware", benches::images::FIRMWARE.to_vec())?),
+    };
+    let initrd = match &args.initrd {
+        Some(path) => Some(std::fs::read(path).with_context(|| format!("can't read {}", path.display()))?),
+        None => None,
+    };
+    Ok(Software { bios, kernel, initrd, append: args.append.clone() })
+}
+
+/// Runs in slices, with the console in between. The inner result is the guest's verdict.
+fn drive(machine: &mut Machine, max_insns: Option<u64>) -> Result<Result<ExitCode>> {
+    let mut console = Console::open().context("can't open the console")?;
+    let limits = Limits { max_insns, slice: Some(SLICE) };
+    let mut output = Vec::new();
+    let mut input_open = true;
+    loop {
+        let stop = machine.run(&limits);
+        machine.drain_output(&mut output);
+        if !output.is_empty() {
+            console.print(&output)?;
+            output.clear();
+        }
+        let input = match stop {
+            Stop::Exit(code) => return Ok(Ok(ExitCode::from(code.min(255) as u8))),
+            Stop::InsnLimit => {
+                eprintln!("rv-emu: the instruction limit is reached:{}", whereabouts(machine));
+                return Ok(Ok(ExitCode::from(LIMIT)));
+            }
+            Stop::Idle if !input_open => return Ok(Err(hung(machine))),
+            Stop::Idle => console.wait(),
+            Stop::Slice => console.poll(),
+        };
+        match input {
+            Input::Bytes(bytes) => machine.board.push_input(&bytes),
+            Input::Quit => return Ok(Ok(ExitCode::SUCCESS)),
+            Input::Closed => input_open = false,
+        }
+    }
+}
+
+/// Nothing can wake the machine: say where each hart waits.
+fn hung(machine: &Machine) -> anyhow::Error {
+    anyhow::anyhow!("all harts wait for an interrupt that can't come:{}", whereabouts(machine))
+}
+
+/// Where each hart is, a line each.
+fn whereabouts(machine: &Machine) -> String {
+    let line = |hart: &rv_hart::Hart| {
+        let state = &hart.state;
+        let waiting = if state.waiting { ", waiting" } else { "" };
+        let mode = state.mode.name();
+        format!("\n  hart {} in {mode} at {:#x}, mie {:#x}{waiting}", state.hart_id, state.pc, state.csr.mie)
+    };
+    machine.harts().iter().map(line).collect()
+}
+
+fn print_stats(machine: &mut Machine) -> Result<()> {
+    let end = machine.snapshot();
+    let start = rv_machine::report::Snapshot {
+        cycles: 0,
+        harts: vec![rv_hart::Counters::default(); machine.harts().len()],
+        padding_points: Default::default(),
+    };
+    let report = end.since(&start);
+    eprintln!("{}", serde_json::to_string_pretty(&report)?);
+    Ok(())
+}
