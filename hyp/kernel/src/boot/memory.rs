@@ -1,0 +1,63 @@
+//! Which memory is free at boot: the banks, without what somebody already uses.
+
+use hyp_kernel::addr::{PAGE_SIZE, Phys};
+use hyp_kernel::fdt::Fdt;
+
+use crate::boot::tree::Board;
+use crate::mm::kernel_map;
+
+/// Most ranges that are kept track of; each occupied range may split one.
+const RANGES_MAX: usize = 32;
+
+/// A short list of (start, end).
+pub struct Ranges {
+    items: [(Phys, Phys); RANGES_MAX],
+    len: usize,
+}
+
+impl Ranges {
+    /// The ranges.
+    pub fn as_mut_slice(&mut self) -> &mut [(Phys, Phys)] {
+        &mut self.items[..self.len]
+    }
+
+    fn push(&mut self, range: (Phys, Phys)) {
+        if range.0 < range.1 {
+            assert!(self.len < RANGES_MAX, "memory is too fragmented");
+            self.items[self.len] = range;
+            self.len += 1;
+        }
+    }
+
+    /// Takes `start..end` away, in whole pages.
+    fn exclude(&mut self, start: Phys, end: Phys) {
+        let (start, end) = (start.page(), end.add(PAGE_SIZE - 1).page());
+        let old = core::mem::replace(self, Self::EMPTY);
+        for &(from, to) in &old.items[..old.len] {
+            self.push((from, to.min(start)));
+            self.push((from.max(end), to));
+        }
+    }
+
+    const EMPTY: Self = Self { items: [(Phys(0), Phys(0)); RANGES_MAX], len: 0 };
+}
+
+/// The free ranges. Below the kernel in its bank is the firmware, whether or not
+/// the device tree says so.
+pub fn free_ranges(fdt: &Fdt<'_>, board: &Board<'_>, tree: usize, tree_len: usize) -> Ranges {
+    let mut ranges = Ranges::EMPTY;
+    let (image_start, image_end) = kernel_map::image();
+    for (start, end) in board.banks.into_iter().flatten() {
+        let holds_image = start <= image_start && image_start < end;
+        ranges.push((if holds_image { image_end } else { start }, end));
+    }
+    ranges.exclude(Phys(tree), Phys(tree + tree_len));
+    if let Some((start, end)) = board.initrd {
+        ranges.exclude(start, end);
+    }
+    let reserved = fdt.node(&["reserved-memory"]);
+    for (start, size) in reserved.into_iter().flat_map(|node| node.children()).flat_map(|n| n.reg()) {
+        ranges.exclude(Phys(start as usize), Phys((start + size) as usize));
+    }
+    ranges
+}

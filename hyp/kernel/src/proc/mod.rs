@@ -1,0 +1,6 @@
+//! Processes: address spaces, the loader, handles, and their end.
+
+pub mod address_space;
+pub mod load;
+pub mod process;
+pub mod user;

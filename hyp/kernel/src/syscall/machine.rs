@@ -1,0 +1,132 @@
+//! System calls about virtual machines. Handles and pointers are checked here;
+//! `vm` does the work.
+
+use hyp_abi::Error;
+use hyp_abi::vm::{MemoryRegion, UER_CAUSES, reg};
+use hyp_kernel::addr::{GuestPhys, UserVirt};
+
+use crate::arch::MARKER_INJECT;
+use crate::arch::csr::INT_VSEI;
+use crate::marker;
+use crate::proc::process::Object;
+use crate::proc::user;
+use crate::sched::current;
+use crate::syscall::memory::process;
+use crate::vm::vcpu::Vcpu;
+use crate::vm::{Vm, uer};
+
+pub fn create_vm() -> Result<usize, Error> {
+    let process = process()?;
+    process.add_handle(Object::Vm(Vm::new(process)?))
+}
+
+pub fn close(handle: usize) -> Result<(), Error> {
+    let process = process()?;
+    let thread = current();
+    if let Ok(line) = process.vcpu_line(handle) {
+        if thread.in_guest() {
+            return Err(Error::Busy);
+        }
+        if !line.belongs_to(thread) {
+            return Err(Error::PermissionDenied);
+        }
+        thread.release_vcpu();
+    }
+    drop(process.remove_handle(handle)?);
+    Ok(())
+}
+
+pub fn create_vcpu(vm: usize) -> Result<usize, Error> {
+    let process = process()?;
+    let vm = process.vm(vm)?;
+    let thread = current();
+    if !thread.vcpu().is_null() {
+        return Err(Error::Busy);
+    }
+    let vcpu = Vcpu::new(vm, thread, process)?;
+    let line = vcpu.line.clone();
+    thread.set_vcpu(vcpu);
+    let handle = process.add_handle(Object::Vcpu(line)).inspect_err(|_| thread.release_vcpu())?;
+    own_vcpu_unchecked().handle = handle;
+    Ok(handle)
+}
+
+/// The calling thread's vCPU, which must exist and not be running.
+fn own_vcpu_unchecked() -> &'static mut Vcpu {
+    let thread = current();
+    assert!(!thread.vcpu().is_null() && !thread.in_guest());
+    // SAFETY: the vCPU belongs to this thread, which is in a system call and not
+    // in the run loop, so this is the only reference until the call returns.
+    unsafe { &mut *thread.vcpu() }
+}
+
+/// The calling thread's vCPU if `handle` names it and it is not running.
+fn own_vcpu(handle: usize) -> Result<&'static mut Vcpu, Error> {
+    let thread = current();
+    if thread.vcpu().is_null() {
+        return Err(Error::BadHandle);
+    }
+    if thread.in_guest() {
+        return Err(Error::Busy);
+    }
+    let vcpu = own_vcpu_unchecked();
+    if vcpu.handle == handle { Ok(vcpu) } else { Err(Error::BadHandle) }
+}
+
+pub fn run_page(handle: usize) -> Result<usize, Error> {
+    own_vcpu(handle).map(|vcpu| vcpu.run_page_address())
+}
+
+pub fn set_memory_region(vm: usize, region: usize) -> Result<(), Error> {
+    let process = process()?;
+    let region: MemoryRegion = user::read_value(process, UserVirt(region))?;
+    process.vm(vm)?.set_region(process, &region)
+}
+
+pub fn get_register(vcpu: usize, id: usize, value: usize) -> Result<(), Error> {
+    let vcpu = own_vcpu(vcpu)?;
+    vcpu.unload();
+    let register = vcpu.register(id).ok_or(Error::InvalidArgument)?;
+    let current = *register;
+    user::write_value(process()?, UserVirt(value), &current)
+}
+
+pub fn set_register(vcpu: usize, id: usize, value: usize) -> Result<(), Error> {
+    let vcpu = own_vcpu(vcpu)?;
+    vcpu.unload();
+    if id == reg::MODE && value > 1 {
+        return Err(Error::InvalidArgument);
+    }
+    *vcpu.register(id).ok_or(Error::InvalidArgument)? = value as u64;
+    Ok(())
+}
+
+pub fn interrupt(vcpu: usize, level: usize) -> Result<(), Error> {
+    marker!(MARKER_INJECT);
+    let line = process()?.vcpu_line(vcpu)?;
+    line.set(INT_VSEI, level != 0);
+    Ok(())
+}
+
+pub fn set_uer(vm: usize, gpa: usize, size: usize) -> Result<(), Error> {
+    let vm = process()?.vm(vm)?;
+    if !uer::is_supported() {
+        return Err(Error::NotSupported);
+    }
+    vm.set_uer(GuestPhys(gpa as u64), size as u64)
+}
+
+pub fn set_huedeleg(vcpu: usize, causes: usize) -> Result<(), Error> {
+    let vcpu = own_vcpu(vcpu)?;
+    if !uer::is_supported() {
+        return Err(Error::NotSupported);
+    }
+    if causes & !UER_CAUSES != 0 {
+        return Err(Error::InvalidArgument);
+    }
+    vcpu.unload();
+    vcpu.set_redirected_causes(causes as u64);
+    // SAFETY: the thread itself; no other reference is alive.
+    unsafe { current().user_traps().enable(causes != 0) };
+    Ok(())
+}

@@ -1,0 +1,59 @@
+//! System calls. One function each; this file finds it by number.
+
+mod machine;
+mod memory;
+mod threads;
+
+use hyp_abi::error::{Error, encode};
+use hyp_abi::syscall as number;
+
+use crate::sched;
+use crate::vm::run;
+
+/// Entered by the trap vector with the registers of the caller as arguments.
+pub extern "C" fn syscall(
+    a0: usize,
+    a1: usize,
+    a2: usize,
+    _a3: usize,
+    _a4: usize,
+    _a5: usize,
+    _a6: usize,
+    call: usize,
+) -> usize {
+    // The one that matters for speed comes before the jump table.
+    let result = if call == number::VCPU_RUN { run::run(a0) } else { dispatch(call, [a0, a1, a2]) };
+    encode(result)
+}
+
+fn dispatch(call: usize, [a0, a1, a2]: [usize; 3]) -> Result<usize, Error> {
+    let done = |()| 0;
+    match call {
+        number::EXIT => threads::exit(a0),
+        number::THREAD_CREATE => threads::create(a0, a1, a2),
+        number::THREAD_EXIT => threads::exit_thread(),
+        number::YIELD => {
+            sched::yield_now();
+            Ok(0)
+        }
+        number::SLEEP_UNTIL => threads::sleep_until(a0).map(done),
+        number::TIMEBASE => Ok(sched::timer::timebase() as usize),
+        number::CONSOLE_WRITE => memory::console_write(a0, a1),
+        number::CONSOLE_READ => memory::console_read(a0, a1),
+        number::MAP => memory::map(a0, a1),
+        number::UNMAP => memory::unmap(a0, a1).map(done),
+        number::FILE_MAP => memory::file_map(a0, a1, a2).map(done),
+        number::VM_CREATE => machine::create_vm(),
+        number::CLOSE => machine::close(a0).map(done),
+        number::VCPU_CREATE => machine::create_vcpu(a0),
+        number::VCPU_RUN_PAGE => machine::run_page(a0),
+        number::SET_MEMORY_REGION => machine::set_memory_region(a0, a1).map(done),
+        number::VCPU_GET_REG => machine::get_register(a0, a1, a2).map(done),
+        number::VCPU_SET_REG => machine::set_register(a0, a1, a2).map(done),
+        number::VCPU_INTERRUPT => machine::interrupt(a0, a1).map(done),
+        number::SET_UER => machine::set_uer(a0, a1, a2).map(done),
+        number::SET_HUEDELEG => machine::set_huedeleg(a0, a1).map(done),
+        number::UER_EXIT => run::uer_exit(a0),
+        _ => Err(Error::NotSupported),
+    }
+}

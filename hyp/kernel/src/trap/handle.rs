@@ -1,0 +1,78 @@
+//! What is done with traps from user mode and from the kernel. Guests' exits are
+//! the business of `vm`.
+
+use hyp_kernel::addr::UserVirt;
+
+use crate::arch::csr::{CAUSE_INTERRUPT, INT_SSI, IRQ_SSI, IRQ_STI, cause};
+use crate::proc::address_space::Access;
+use crate::sched::{self, thread::Thread, timer};
+use crate::trap::TrapFrame;
+use crate::vm::world_switch;
+use crate::{csr_clear, csr_read, log};
+
+/// Exit code of a process that was killed: 128 + SIGSEGV, as shells show it.
+const KILLED: i32 = 139;
+
+/// A trap of a user thread that is no system call.
+pub extern "C" fn user_trap(frame: &mut TrapFrame) {
+    let cause = csr_read!("scause");
+    let address = csr_read!("stval") as usize;
+    if cause & CAUSE_INTERRUPT != 0 {
+        interrupt(cause);
+        return;
+    }
+    let access = match cause {
+        cause::FETCH_PAGE => Some(Access::Execute),
+        cause::LOAD_PAGE => Some(Access::Read),
+        cause::STORE_PAGE => Some(Access::Write),
+        _ => None,
+    };
+    let thread = sched::current();
+    let process = thread.process.as_ref().expect("kernel threads do not run in user mode");
+    let served = access.is_some_and(|access| process.space.lock().fault(UserVirt(address), access).is_ok());
+    if !served {
+        kill(thread, cause, frame.pc, address);
+    }
+}
+
+/// Ends the process of a thread that did what cannot be served.
+fn kill(thread: &Thread, cause: u64, pc: usize, address: usize) -> ! {
+    let process = thread.process.as_ref().expect("a user thread");
+    let (name, what) = (process.name, cause::name(cause));
+    log!("{name} (thread {}) killed: {what} ({cause}) at pc {pc:#x}, address {address:#x}", thread.id);
+    process.exit(KILLED);
+    sched::exit_thread()
+}
+
+/// A trap of the kernel: an interrupt of a kernel thread, or the fetch of a
+/// guest's instruction that failed. Everything else is a bug.
+pub extern "C" fn kernel_trap(frame: &mut TrapFrame) {
+    let cause = csr_read!("scause");
+    if cause & CAUSE_INTERRUPT != 0 {
+        interrupt(cause);
+    } else if let Some(pc) = world_switch::fetch_fixup(frame.pc) {
+        frame.pc = pc;
+    } else {
+        let (address, htval) = (csr_read!("stval"), csr_read!("htval"));
+        let pc = frame.pc;
+        panic!("{} ({cause}) at {pc:#x}, address {address:#x}, htval {htval:#x}", cause::name(cause));
+    }
+}
+
+/// An interrupt of this hart, whatever ran. This is where threads are
+/// preempted, and where those of a dying process end.
+pub fn interrupt(cause: u64) {
+    match cause & !CAUSE_INTERRUPT {
+        IRQ_STI => {
+            if timer::expired() {
+                sched::reschedule();
+            }
+        }
+        IRQ_SSI => {
+            csr_clear!("sip", INT_SSI);
+            sched::reschedule();
+        }
+        other => panic!("interrupt {other} was never enabled"),
+    }
+    sched::end_if_dying();
+}

@@ -1,0 +1,159 @@
+//! What is done with each exit of a guest.
+
+use hyp_abi::vm::{InternalError, exit as reason};
+use hyp_kernel::addr::GuestPhys;
+use hyp_kernel::insn;
+
+use crate::arch::csr::{SSTATUS_SPIE, SSTATUS_SPP, cause};
+use crate::sched;
+use crate::vm::gstage::Touch;
+use crate::vm::uer::Redirected;
+use crate::vm::vcpu::Vcpu;
+use crate::vm::world_switch::fetch_instruction;
+use crate::vm::{mmio, sbi};
+use crate::{csr_read, csr_write};
+
+/// How the run loop goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Into the guest again.
+    Resume,
+    /// Back to the VMM; the run page says why.
+    Leave,
+    /// The guest waits for an interrupt.
+    Wait,
+}
+
+const WFI: u32 = 0x1050_0073;
+/// `vsstatus` bits of a trap: SIE moves to SPIE, SPP tells the privilege.
+const VSSTATUS_SIE: u64 = 1 << 1;
+/// Mask of the base address in `vstvec`.
+const TVEC_BASE: u64 = !3;
+/// HA-IOV: a device access that was not redirected.
+const LOAD_DEVICE: u64 = 24;
+const STORE_DEVICE: u64 = 25;
+
+/// Serves an exit by exception. `stval`, `htval` and `htinst` are still those
+/// of the exit.
+#[inline]
+pub fn handle(vcpu: &mut Vcpu, cause: u64) -> Outcome {
+    match cause {
+        cause::LOAD_GUEST_PAGE | cause::STORE_GUEST_PAGE | LOAD_DEVICE | STORE_DEVICE => {
+            let store = cause == cause::STORE_GUEST_PAGE || cause == STORE_DEVICE;
+            data_fault(vcpu, cause, store)
+        }
+        cause::ECALL_VS => sbi::call(vcpu),
+        cause::FETCH_GUEST_PAGE => fetch_fault(vcpu),
+        cause::VIRTUAL => virtual_instruction(vcpu),
+        cause::FETCH_ACCESS | cause::LOAD_ACCESS | cause::STORE_ACCESS => {
+            // The VMM's memory has no such addresses, so this is the guest's.
+            inject(vcpu, cause, csr_read!("stval"))
+        }
+        _ => internal_error(vcpu, cause),
+    }
+}
+
+/// The guest physical address of a fault.
+#[inline]
+fn fault_gpa() -> GuestPhys {
+    GuestPhys(csr_read!("htval") << 2 | csr_read!("stval") & 3)
+}
+
+/// A load, store or AMO without translation: memory, or a device.
+#[inline]
+fn data_fault(vcpu: &mut Vcpu, cause: u64, store: bool) -> Outcome {
+    let gpa = fault_gpa();
+    match touch(vcpu, gpa, store) {
+        Ok(Touch::Mapped) => Outcome::Resume,
+        Ok(Touch::Device) => match decode(vcpu) {
+            Some(access) => mmio::exit(vcpu, gpa, &access),
+            None => not_for_devices(vcpu, store),
+        },
+        Err(_) => internal_error(vcpu, cause),
+    }
+}
+
+#[inline]
+fn touch(vcpu: &Vcpu, gpa: GuestPhys, store: bool) -> Result<Touch, hyp_abi::Error> {
+    if vcpu.vm.is_outside(gpa) {
+        return Ok(Touch::Device);
+    }
+    let process = sched::current().process.as_ref().ok_or(hyp_abi::Error::PermissionDenied)?;
+    vcpu.vm.touch(process, gpa, store)
+}
+
+/// The access, from the transformed instruction if there is one.
+#[inline]
+fn decode(vcpu: &Vcpu) -> Option<insn::Access> {
+    match csr_read!("htinst") {
+        0 => fetch_instruction(vcpu.frame.pc).and_then(insn::decode),
+        htinst => insn::decode_transformed(htinst),
+    }
+}
+
+/// AMO, LR/SC, floating point, or a page table in a device: what a real bus
+/// answers with an access fault.
+#[cold]
+fn not_for_devices(vcpu: &mut Vcpu, store: bool) -> Outcome {
+    let cause = if store { cause::STORE_ACCESS } else { cause::LOAD_ACCESS };
+    inject(vcpu, cause, csr_read!("stval"))
+}
+
+fn fetch_fault(vcpu: &mut Vcpu) -> Outcome {
+    match touch(vcpu, fault_gpa(), false) {
+        Ok(Touch::Mapped) => Outcome::Resume,
+        Ok(Touch::Device) => inject(vcpu, cause::FETCH_ACCESS, csr_read!("stval")),
+        Err(_) => internal_error(vcpu, cause::FETCH_GUEST_PAGE),
+    }
+}
+
+/// WFI is served; everything else that is virtual is nothing this hypervisor
+/// offers, hence illegal for the guest.
+fn virtual_instruction(vcpu: &mut Vcpu) -> Outcome {
+    let instruction = match csr_read!("stval") as u32 {
+        0 => fetch_instruction(vcpu.frame.pc).unwrap_or(0),
+        instruction => instruction,
+    };
+    if instruction == WFI && vcpu.frame.sstatus & SSTATUS_SPP != 0 {
+        vcpu.frame.pc += 4;
+        return Outcome::Wait;
+    }
+    inject(vcpu, cause::ILLEGAL, u64::from(instruction))
+}
+
+/// Makes the guest take an exception at its pc, as the hardware would have.
+pub fn inject(vcpu: &mut Vcpu, cause: u64, value: u64) -> Outcome {
+    let was_supervisor = vcpu.frame.sstatus & SSTATUS_SPP != 0;
+    let vsstatus = csr_read!("vsstatus");
+    let spie = if vsstatus & VSSTATUS_SIE != 0 { SSTATUS_SPIE } else { 0 };
+    let spp = if was_supervisor { SSTATUS_SPP } else { 0 };
+    let kept = vsstatus & !(VSSTATUS_SIE | SSTATUS_SPIE | SSTATUS_SPP);
+    csr_write!("vsstatus", kept | spie | spp);
+    csr_write!("vsepc", vcpu.frame.pc);
+    csr_write!("vscause", cause);
+    csr_write!("vstval", value);
+    vcpu.frame.pc = csr_read!("vstvec") & TVEC_BASE;
+    vcpu.frame.sstatus |= SSTATUS_SPP;
+    Outcome::Resume
+}
+
+/// Nobody can serve this: the VMM decides what becomes of the guest.
+#[cold]
+fn internal_error(vcpu: &mut Vcpu, cause: u64) -> Outcome {
+    let error = InternalError { scause: cause, sepc: vcpu.frame.pc, stval: csr_read!("stval"), gpa: fault_gpa().0 };
+    let page = vcpu.run_page();
+    // SAFETY: the page lives as long as the vCPU; nobody has a reference to it.
+    unsafe {
+        (*page).exit_reason = reason::INTERNAL_ERROR;
+        (*page).internal = error;
+    }
+    Outcome::Leave
+}
+
+/// The access that a UER handler handed back, as if it had come here at once.
+pub fn redirected(vcpu: &mut Vcpu, redirected: &Redirected) -> Outcome {
+    match insn::decode_transformed(redirected.tinst) {
+        Some(access) => mmio::exit(vcpu, GuestPhys(redirected.gpa), &access),
+        None => internal_error(vcpu, redirected.cause),
+    }
+}

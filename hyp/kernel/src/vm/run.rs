@@ -1,0 +1,180 @@
+//! `VCPU_RUN`: the loop around the guest.
+//!
+//! While it runs, a UER handler of the VMM may make system calls and be
+//! preempted, all below this loop's frame on the kernel stack. So nothing here
+//! holds a reference to the vCPU while the guest runs or the thread may switch:
+//! every step takes a fresh one.
+
+use hyp_abi::Error;
+use hyp_abi::vm::UerFrame;
+use hyp_kernel::addr::UserVirt;
+use hyp_kernel::insn::Access;
+
+use crate::arch::csr::{CAUSE_INTERRUPT, SSTATUS_SPP};
+use crate::proc::user;
+use crate::sched::{self, current, thread::Thread, timer};
+use crate::trap::handle::interrupt;
+use crate::vm::exit::{self, Outcome};
+use crate::vm::hardware::{HOST_HSTATUS, guest_has_sstc};
+use crate::vm::uer;
+use crate::vm::vcpu::{Completion, Vcpu};
+use crate::vm::world_switch::{abandon_guest, enter_guest};
+use crate::{csr_clear, csr_read, csr_swap, csr_write};
+
+/// Cause with which [`uer_exit`] ends the guest's run; no hardware cause.
+const CAUSE_UER_EXIT: u64 = 0x100;
+/// The same, but the guest goes on.
+const CAUSE_UER_RESUME: u64 = 0x101;
+
+/// Runs the calling thread's vCPU until its VMM is needed.
+#[inline]
+pub fn run(handle: usize) -> Result<usize, Error> {
+    let thread = current();
+    if thread.vcpu().is_null() {
+        return Err(Error::BadHandle);
+    }
+    if thread.in_guest() {
+        return Err(Error::Busy);
+    }
+    begin(thread, handle)?;
+    let result = run_loop(thread);
+    end(thread);
+    result.map(|()| 0)
+}
+
+/// The thread's vCPU, for one step.
+#[inline]
+fn vcpu(thread: &Thread) -> &'static mut Vcpu {
+    // SAFETY: it is not null in the run loop, belongs to this thread, and each
+    // step's reference is dead before the next thing that could make another
+    // (entering the guest, switching threads).
+    unsafe { &mut *thread.vcpu() }
+}
+
+#[inline]
+fn begin(thread: &Thread, handle: usize) -> Result<(), Error> {
+    let vcpu = vcpu(thread);
+    if vcpu.handle != handle {
+        return Err(Error::BadHandle);
+    }
+    let page = vcpu.run_page();
+    // SAFETY: the page lives as long as the vCPU; it is shared with the VMM, so
+    // it is read by value and nothing is believed.
+    unsafe {
+        if (*page).request_exit != 0 {
+            return Err(Error::Interrupted);
+        }
+        match vcpu.completion {
+            Completion::None => {}
+            Completion::Load { rd, size_log2, extend } => {
+                vcpu.frame.x[rd] = Access::extend(size_log2, extend, (*page).mmio.data);
+            }
+            Completion::Sbi => [vcpu.frame.x[10], vcpu.frame.x[11]] = (*page).sbi.ret,
+        }
+    }
+    vcpu.completion = Completion::None;
+    if !vcpu.is_loaded() {
+        vcpu.load();
+    }
+    // There is one scounteren, and the guest writes it: the VMM gets its own
+    // back whenever it runs, apart from its UER handler.
+    vcpu.scounteren = csr_swap!("scounteren", vcpu.scounteren);
+    let frame = &raw mut vcpu.frame;
+    // SAFETY: the thread's own record, in the kernel.
+    unsafe { (*thread.entry()).guest = frame as usize };
+    thread.set_in_guest(true);
+    Ok(())
+}
+
+#[inline]
+fn end(thread: &Thread) {
+    thread.set_in_guest(false);
+    thread.reset_kernel_stack();
+    let vcpu = vcpu(thread);
+    vcpu.scounteren = csr_swap!("scounteren", vcpu.scounteren);
+    // What the way back to user mode relies on, see the trap vector.
+    csr_write!("hstatus", HOST_HSTATUS);
+    csr_clear!("sstatus", SSTATUS_SPP);
+}
+
+#[inline]
+fn run_loop(thread: &Thread) -> Result<(), Error> {
+    let frame = &raw mut vcpu(thread).frame;
+    loop {
+        if vcpu(thread).line.has_requests() {
+            vcpu(thread).line.flush();
+        }
+        // SAFETY: the vCPU is loaded, `begin` named its frame, the thread is in
+        // a system call, hence interrupts are off; no reference is alive.
+        let cause = unsafe { enter_guest(thread.entry(), frame) };
+        if cause & CAUSE_INTERRUPT != 0 {
+            interrupt(cause);
+            if is_asked_to_return(thread) {
+                return Err(Error::Interrupted);
+            }
+            continue;
+        }
+        let outcome = match cause {
+            CAUSE_UER_EXIT => Outcome::Leave,
+            CAUSE_UER_RESUME => Outcome::Resume,
+            _ => exit::handle(vcpu(thread), cause),
+        };
+        match outcome {
+            Outcome::Resume => {}
+            Outcome::Leave => return Ok(()),
+            Outcome::Wait => wait(thread),
+        }
+    }
+}
+
+fn is_asked_to_return(thread: &Thread) -> bool {
+    let page = vcpu(thread).run_page();
+    // SAFETY: as in `begin`. Volatile, because the VMM's other threads write it.
+    unsafe { (&raw const (*page).request_exit).read_volatile() != 0 }
+}
+
+/// WFI: sleeps until the guest has an interrupt that it enabled.
+fn wait(thread: &Thread) {
+    loop {
+        vcpu(thread).line.flush();
+        let enabled = csr_read!("vsie");
+        if csr_read!("vsip") & enabled != 0 || is_asked_to_return(thread) {
+            return;
+        }
+        let deadline = if guest_has_sstc() {
+            csr_read!("0x24d") // vstimecmp
+        } else {
+            vcpu(thread).timer_deadline()
+        };
+        let wants_timer = enabled & 1 << 5 != 0 && deadline != timer::NEVER;
+        sched::park(wants_timer.then_some(deadline));
+        vcpu(thread).timer_tick(crate::arch::time());
+    }
+}
+
+/// System call of a UER handler that does not want the access: it becomes an
+/// exit of the `VCPU_RUN` under way.
+pub fn uer_exit(saved: usize) -> Result<usize, Error> {
+    let thread = current();
+    let process = thread.process.as_ref().ok_or(Error::PermissionDenied)?;
+    // SAFETY: the thread itself; no other reference is alive.
+    let uses_n = unsafe { thread.user_traps() }.is_enabled();
+    if !thread.in_guest() || !uses_n {
+        return Err(Error::InvalidArgument);
+    }
+    let saved: UerFrame = user::read_value(process, UserVirt(saved))?;
+    let redirected = uer::take_redirected().ok_or(Error::InvalidArgument)?;
+    let vcpu = vcpu(thread);
+    vcpu.frame.x = saved.x;
+    vcpu.frame.pc = redirected.pc;
+    vcpu.set_mode(redirected.from_supervisor);
+    let cause = match exit::redirected(vcpu, &redirected) {
+        Outcome::Leave => CAUSE_UER_EXIT,
+        // The guest got an exception of its own, or nothing had to be done:
+        // this cause makes the loop enter it again.
+        _ => CAUSE_UER_RESUME,
+    };
+    // SAFETY: `enter_guest` is under way since `in_guest`; of what is on the
+    // stack above it, nothing owns anything.
+    unsafe { abandon_guest(thread.entry(), cause) }
+}

@@ -1,0 +1,304 @@
+//! A vCPU: what it keeps while it does not run, and what it takes to put it
+//! into a hart and out. It stays loaded across returns to the VMM, until its
+//! thread is switched out.
+
+use alloc::boxed::Box;
+use alloc::sync::{Arc, Weak};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use hyp_abi::Error;
+use hyp_abi::vm::{RunPage, reg};
+use hyp_kernel::addr::PAGE_SIZE;
+use hyp_kernel::insn::Extend;
+
+use crate::arch::csr::{
+    HSTATUS_SPV, HSTATUS_SPVP, INT_VSTI, SSTATUS_FS, SSTATUS_FS_CLEAN, SSTATUS_FS_INITIAL, SSTATUS_SPIE, SSTATUS_SPP,
+    SSTATUS_UXL_64,
+};
+use crate::arch::{fence_i, hfence_gvma_all, hfence_vvma_all};
+use crate::mm::frame::OwnedFrames;
+use crate::proc::address_space::Backing;
+use crate::proc::process::Process;
+use crate::sched::hart::this_hart;
+use crate::sched::thread::Thread;
+use crate::sched::{self, timer};
+use crate::vm::Vm;
+use crate::vm::context::{FloatRegisters, GuestCsrs};
+use crate::vm::hardware::{HOST_HSTATUS, has_vmids};
+use crate::vm::uer;
+use crate::vm::world_switch::GuestFrame;
+use crate::{csr_clear, csr_read, csr_set, csr_write};
+
+static NEXT_ID: AtomicUsize = AtomicUsize::new(1);
+
+/// What the next `VCPU_RUN` does before anything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Completion {
+    /// Nothing.
+    None,
+    /// Puts `mmio.data` into a register.
+    Load {
+        /// The register.
+        rd: usize,
+        /// log2 of the bytes.
+        size_log2: u32,
+        /// How they are extended.
+        extend: Extend,
+    },
+    /// Puts `sbi.ret` into a0 and a1.
+    Sbi,
+}
+
+/// What other threads may do with a vCPU.
+pub struct VcpuLine {
+    /// Bits of `hvip` to set (low half) and to clear (high half) before the
+    /// guest goes on.
+    requests: AtomicU64,
+    owner: Weak<Thread>,
+    owner_id: usize,
+}
+
+const CLEAR_SHIFT: u32 = 32;
+
+impl VcpuLine {
+    /// Whether the vCPU is this thread's.
+    pub fn belongs_to(&self, thread: &Thread) -> bool {
+        self.owner_id == thread.id
+    }
+
+    /// Raises or lowers interrupts of the guest, and makes it notice.
+    pub fn set(&self, bits: u64, level: bool) {
+        let (set, clear) = (bits, bits << CLEAR_SHIFT);
+        let (on, off) = if level { (set, clear) } else { (clear, set) };
+        let merge = |old| Some(old & !off | on);
+        let _ = self.requests.fetch_update(Ordering::AcqRel, Ordering::Relaxed, merge);
+        if self.owner_id != sched::current().id {
+            // The owner may have ended meanwhile.
+            self.owner.upgrade().iter().for_each(sched::interrupt);
+        }
+    }
+
+    /// Whether there is something to do before the guest goes on.
+    #[inline]
+    pub fn has_requests(&self) -> bool {
+        self.requests.load(Ordering::Relaxed) != 0
+    }
+
+    /// Does it, on the hart where the vCPU is loaded.
+    pub fn flush(&self) {
+        let requests = self.requests.swap(0, Ordering::AcqRel);
+        csr_set!("hvip", requests & (1 << CLEAR_SHIFT) - 1);
+        csr_clear!("hvip", requests >> CLEAR_SHIFT);
+    }
+}
+
+/// A vCPU. It belongs to one thread; see [`VcpuLine`] for what is shared.
+pub struct Vcpu {
+    /// Registers that change on every entry and exit.
+    pub frame: GuestFrame,
+    /// What `VCPU_RUN` begins with.
+    pub completion: Completion,
+    /// Its VM.
+    pub vm: Arc<Vm>,
+    /// Interrupts for the guest.
+    pub line: Arc<VcpuLine>,
+    /// The process's handle for it.
+    pub handle: usize,
+    /// The guest's `scounteren`, while the host's is in place.
+    pub scounteren: u64,
+    run_page: OwnedFrames,
+    run_page_address: usize,
+    id: usize,
+    is_loaded: bool,
+    last_hart: usize,
+    mode: u64,
+    csrs: GuestCsrs,
+    float: FloatRegisters,
+    redirected_causes: u64,
+    /// Guest timer on machines without Sstc.
+    timer: u64,
+}
+
+impl Vcpu {
+    /// A vCPU of `vm` for the calling thread, in the state of a hart that SBI
+    /// starts: VS-mode, no translation, everything 0.
+    pub fn new(vm: Arc<Vm>, thread: &Thread, process: &Process) -> Result<Box<Self>, Error> {
+        let run_page = OwnedFrames::zeroed(0).ok_or(Error::OutOfMemory)?;
+        let owner = thread.to_arc();
+        let line =
+            Arc::new(VcpuLine { requests: AtomicU64::new(0), owner: Arc::downgrade(&owner), owner_id: thread.id });
+        vm.add_vcpu(&line)?;
+        let backing = Backing::Shared(run_page.phys());
+        let run_page_address = process.space.lock().add_anywhere(PAGE_SIZE, backing)?;
+        let frame = GuestFrame {
+            x: [0; 32],
+            pc: 0,
+            sstatus: SSTATUS_SPIE | SSTATUS_FS_INITIAL | SSTATUS_UXL_64,
+            hstatus: guest_hstatus(0),
+        };
+        Ok(Box::new(Self {
+            frame,
+            completion: Completion::None,
+            line,
+            handle: 0,
+            vm,
+            scounteren: 0,
+            run_page,
+            run_page_address,
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            is_loaded: false,
+            last_hart: usize::MAX,
+            mode: 1,
+            csrs: GuestCsrs::new(),
+            float: FloatRegisters::default(),
+            redirected_causes: 0,
+            timer: timer::NEVER,
+        }))
+    }
+
+    /// The page shared with the VMM. Whatever is read from it is untrusted.
+    #[inline]
+    pub fn run_page(&self) -> *mut RunPage {
+        core::ptr::with_exposed_provenance_mut(self.run_page.phys().direct())
+    }
+
+    /// Where the VMM sees it.
+    pub fn run_page_address(&self) -> usize {
+        self.run_page_address
+    }
+
+    /// Takes the run page out of the VMM's memory, before the vCPU is dropped.
+    pub fn unmap_run_page(&self, process: &Process) {
+        process.space.lock().remove_shared(self.run_page_address);
+    }
+
+    /// Whether it is in this hart.
+    #[inline]
+    pub fn is_loaded(&self) -> bool {
+        self.is_loaded
+    }
+
+    /// Puts the vCPU into this hart.
+    pub fn load(&mut self) {
+        if self.is_loaded {
+            return;
+        }
+        let hart = this_hart();
+        csr_write!("hgatp", self.vm.hgatp());
+        if !has_vmids() {
+            hfence_gvma_all();
+            hfence_vvma_all();
+        } else if hart.last_vcpu.get() != self.id || self.last_hart != hart.index {
+            // ASIDs are a vCPU's own: translations of a sibling with the same
+            // VMID, or from an earlier stay here, must not be mistaken for its.
+            hfence_vvma_all();
+        }
+        // The VMM may have written code into guest memory.
+        fence_i();
+        self.csrs.load();
+        self.load_float();
+        self.frame.sstatus = self.frame.sstatus & !SSTATUS_SPP | self.mode << 8;
+        uer::load(self.redirected_causes);
+        hart.last_vcpu.set(self.id);
+        self.last_hart = hart.index;
+        self.is_loaded = true;
+    }
+
+    /// Takes the vCPU out of this hart, if it is in it.
+    pub fn unload(&mut self) {
+        if !self.is_loaded {
+            return;
+        }
+        csr_write!("hstatus", HOST_HSTATUS);
+        self.mode = (self.frame.sstatus & SSTATUS_SPP) >> 8;
+        uer::unload();
+        self.unload_float();
+        self.csrs.unload();
+        csr_write!("hgatp", 0);
+        self.is_loaded = false;
+    }
+
+    /// The registers stay in the hart after `unload`; if nobody used them since,
+    /// they need not be loaded. From here on FS is the guest's, in the kernel
+    /// and the VMM too, until `unload`.
+    fn load_float(&mut self) {
+        let hart = this_hart();
+        csr_clear!("sstatus", SSTATUS_FS);
+        csr_set!("sstatus", SSTATUS_FS_CLEAN);
+        if hart.fp_owner.get() != self.id || self.last_hart != hart.index {
+            // SAFETY: FS was just turned on.
+            unsafe { self.float.restore() };
+            csr_clear!("sstatus", SSTATUS_FS);
+            csr_set!("sstatus", SSTATUS_FS_CLEAN);
+            hart.fp_owner.set(self.id);
+        }
+        self.frame.sstatus = self.frame.sstatus & !SSTATUS_FS | SSTATUS_FS_CLEAN;
+    }
+
+    fn unload_float(&mut self) {
+        if csr_read!("sstatus") & SSTATUS_FS == SSTATUS_FS {
+            // SAFETY: FS is dirty, hence on.
+            unsafe { self.float.save() };
+        }
+        csr_clear!("sstatus", SSTATUS_FS);
+    }
+
+    /// `hstatus` for a UER handler that goes on after its thread was switched
+    /// in: it returns to the guest by itself.
+    pub fn set_handler_hstatus(&self) {
+        csr_write!("hstatus", self.frame.hstatus & !HSTATUS_SPV);
+    }
+
+    /// Sets the privilege that the guest goes on with.
+    pub fn set_mode(&mut self, supervisor: bool) {
+        let spp = if supervisor { SSTATUS_SPP } else { 0 };
+        self.frame.sstatus = self.frame.sstatus & !SSTATUS_SPP | spp;
+    }
+
+    /// Sets `huedeleg` for this vCPU.
+    pub fn set_redirected_causes(&mut self, causes: u64) {
+        assert!(!self.is_loaded);
+        self.redirected_causes = causes;
+        self.frame.hstatus = guest_hstatus(causes);
+    }
+
+    /// A register of a vCPU that is not loaded, by its number in the ABI.
+    pub fn register(&mut self, id: usize) -> Option<&mut u64> {
+        assert!(!self.is_loaded);
+        const CSR: usize = reg::csr(0);
+        match id {
+            reg::PC => Some(&mut self.frame.pc),
+            1..32 => Some(&mut self.frame.x[id]),
+            reg::MODE => Some(&mut self.mode),
+            CSR.. if id == CSR | 0x106 => Some(&mut self.scounteren),
+            CSR.. => self.csrs.by_number(id - CSR),
+            _ => None,
+        }
+    }
+
+    /// Sets the guest's timer on machines without Sstc.
+    pub fn set_timer(&mut self, deadline: u64) {
+        self.timer = deadline;
+        csr_clear!("hvip", INT_VSTI);
+        timer::rearm();
+    }
+
+    /// When the guest wants to be woken, if its timer is the kernel's business.
+    pub fn timer_deadline(&self) -> u64 {
+        if self.is_loaded { self.timer } else { timer::NEVER }
+    }
+
+    /// Raises the guest's timer interrupt if it is due.
+    pub fn timer_tick(&mut self, now: u64) {
+        if self.is_loaded && self.timer <= now {
+            self.timer = timer::NEVER;
+            csr_set!("hvip", INT_VSTI);
+        }
+    }
+}
+
+/// `hstatus` for guests: HUR opens UER, and `uret` to V=1, for this thread.
+const fn guest_hstatus(redirected_causes: u64) -> u64 {
+    let hur = if redirected_causes != 0 { uer::HSTATUS_HUR } else { 0 };
+    HOST_HSTATUS | HSTATUS_SPV | HSTATUS_SPVP | hur
+}

@@ -1,0 +1,147 @@
+//! In and out of the guest. What is written on every entry is what every entry
+//! needs: 31 registers, `sepc`, `sstatus`, `hstatus`. The way out is in the trap
+//! vector (`guest_exit`), which returns from here.
+
+use core::arch::global_asm;
+use core::mem::offset_of;
+
+use crate::trap::EntryRecord;
+
+/// The guest's registers while it does not run.
+#[derive(Clone, Debug)]
+#[repr(C, align(16))]
+pub struct GuestFrame {
+    /// x0 (never used) to x31.
+    pub x: [u64; 32],
+    /// Where it goes on.
+    pub pc: u64,
+    /// `sstatus` to enter with: SPP tells VS from VU, FS is the guest's.
+    pub sstatus: u64,
+    /// `hstatus` to enter with.
+    pub hstatus: u64,
+}
+
+global_asm!(
+    ".section .text.trap, \"ax\"",
+    ".global enter_guest",
+    "enter_guest:",
+    "    addi  sp, sp, -112",
+    "    sd ra, 0*8(sp)", "    sd s0, 1*8(sp)", "    sd s1, 2*8(sp)", "    sd s2, 3*8(sp)",
+    "    sd s3, 4*8(sp)", "    sd s4, 5*8(sp)", "    sd s5, 6*8(sp)", "    sd s6, 7*8(sp)",
+    "    sd s7, 8*8(sp)", "    sd s8, 9*8(sp)", "    sd s9, 10*8(sp)", "    sd s10, 11*8(sp)",
+    "    sd s11, 12*8(sp)",
+    "    ld    t0, {PC}(a1)",
+    "    ld    t1, {SSTATUS}(a1)",
+    "    ld    t2, {HSTATUS}(a1)",
+    "    sd    sp, {KERNEL_SP}(a0)",
+    "    csrw  sscratch, a0",
+    "    csrw  sepc, t0",
+    "    csrw  sstatus, t1",
+    "    csrw  hstatus, t2",
+    "    ld ra, 1*8(a1)", "    ld sp, 2*8(a1)", "    ld gp, 3*8(a1)", "    ld tp, 4*8(a1)",
+    "    ld t0, 5*8(a1)", "    ld t1, 6*8(a1)", "    ld t2, 7*8(a1)", "    ld s0, 8*8(a1)",
+    "    ld s1, 9*8(a1)", "    ld a0, 10*8(a1)", "    ld a2, 12*8(a1)", "    ld a3, 13*8(a1)",
+    "    ld a4, 14*8(a1)", "    ld a5, 15*8(a1)", "    ld a6, 16*8(a1)", "    ld a7, 17*8(a1)",
+    "    ld s2, 18*8(a1)", "    ld s3, 19*8(a1)", "    ld s4, 20*8(a1)", "    ld s5, 21*8(a1)",
+    "    ld s6, 22*8(a1)", "    ld s7, 23*8(a1)", "    ld s8, 24*8(a1)", "    ld s9, 25*8(a1)",
+    "    ld s10, 26*8(a1)", "    ld s11, 27*8(a1)", "    ld t3, 28*8(a1)", "    ld t4, 29*8(a1)",
+    "    ld t5, 30*8(a1)", "    ld t6, 31*8(a1)",
+    "    ld a1, 11*8(a1)",
+    "    sret",
+
+    // Ends `enter_guest` from a system call of a UER handler: the frames above
+    // it on the kernel stack are forgotten.
+    ".global abandon_guest",
+    "abandon_guest:",
+    "    mv    tp, a0",
+    "    mv    a0, a1",
+    "    j     return_from_guest",
+
+    // Fetches 16 bits of guest code; a1 = 0 when it went well.
+    ".global fetch_guest_code",
+    ".option push",
+    ".option arch, +h",
+    "fetch_guest_code:",
+    "    hlvx.hu a0, (a0)",
+    ".option pop",
+    "    li    a1, 0",
+    "    ret",
+    "fetch_guest_code_failed:",
+    "    li    a1, 1",
+    "    ret",
+
+    // Reads huectl, the sign of HA-IOV; a1 = 0 when it is there.
+    ".global probe_huectl",
+    "probe_huectl:",
+    "    csrr  a0, {HUECTL}",
+    "    li    a1, 0",
+    "    ret",
+
+    // Instructions of the kernel that may trap, and where to go on then.
+    ".section .rodata.fixups, \"a\"",
+    ".balign 8",
+    ".global fixups",
+    "fixups:",
+    "    .quad fetch_guest_code, fetch_guest_code_failed",
+    "    .quad probe_huectl, fetch_guest_code_failed",
+
+    PC = const offset_of!(GuestFrame, pc),
+    SSTATUS = const offset_of!(GuestFrame, sstatus),
+    HSTATUS = const offset_of!(GuestFrame, hstatus),
+    KERNEL_SP = const offset_of!(EntryRecord, kernel_sp),
+    HUECTL = const super::uer::HUECTL,
+);
+
+/// Two registers: a value, and 0 when it is valid.
+#[repr(C)]
+struct Checked {
+    value: usize,
+    failed: usize,
+}
+
+unsafe extern "C" {
+    /// Runs the guest until it exits, and tells `scause`.
+    ///
+    /// # Safety
+    /// `entry` is the current thread's and names `frame` as its guest; the
+    /// guest's vCPU is loaded; interrupts are off. No reference to the frame or
+    /// to what the thread's system calls use may be alive: a UER handler may
+    /// make some before this returns.
+    pub fn enter_guest(entry: *mut EntryRecord, frame: *mut GuestFrame) -> u64;
+
+    /// Makes the `enter_guest` that is under way return `cause`.
+    ///
+    /// # Safety
+    /// There is one, of the current thread, and nothing on the kernel stack
+    /// above it needs to be dropped.
+    pub fn abandon_guest(entry: *mut EntryRecord, cause: u64) -> !;
+
+    fn fetch_guest_code(address: u64) -> Checked;
+    fn probe_huectl() -> Checked;
+    static fixups: [[usize; 2]; 2];
+}
+
+/// Where the kernel goes on after a trap at `pc`, if it was ready for one.
+pub fn fetch_fixup(pc: usize) -> Option<usize> {
+    // SAFETY: a constant table, written above.
+    let table = unsafe { &fixups };
+    table.iter().find(|[from, _]| *from == pc).map(|[_, to]| *to)
+}
+
+/// Whether the machine has HA-IOV.
+pub fn has_huectl() -> bool {
+    // SAFETY: reads a CSR; when it does not exist, the fixup answers.
+    unsafe { probe_huectl() }.failed == 0
+}
+
+/// The instruction at a guest's pc, as the guest itself would fetch it. Only
+/// right after an exit, while `hstatus.SPVP` tells the guest's privilege.
+pub fn fetch_instruction(pc: u64) -> Option<u32> {
+    // SAFETY: HLVX does what the guest may do, and the fixup catches its faults.
+    let parcel = |address| unsafe {
+        let Checked { value, failed } = fetch_guest_code(address);
+        (failed == 0).then_some(value as u32)
+    };
+    let low = parcel(pc)?;
+    if low & 3 == 3 { Some(low | parcel(pc + 2)? << 16) } else { Some(low) }
+}

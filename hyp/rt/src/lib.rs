@@ -1,0 +1,24 @@
+//! What a user program of `hyp` stands on: its start code, typed system calls,
+//! `print!`, a heap and threads.
+//!
+//! A program is `#![no_std] #![no_main]` and says
+//! ```ignore
+//! fn main(args: hyp_rt::Args) -> i32 { .. }
+//! hyp_rt::entry!(main);
+//! ```
+//! What `main` returns is the exit code of the process.
+#![no_std]
+
+extern crate alloc;
+
+pub mod console;
+pub mod heap;
+pub mod memory;
+pub mod start;
+pub mod sync;
+pub mod sys;
+pub mod thread;
+pub mod vm;
+
+pub use hyp_abi as abi;
+pub use start::Args;

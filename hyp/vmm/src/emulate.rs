@@ -1,0 +1,32 @@
+//! Trap and emulate: each access to a device is an exit of the vCPU-run call.
+
+use alloc::format;
+
+use hyp_abi::vm::MmioExit;
+use hyp_vmm::device::Devices;
+use hyp_vmm::device::sink::Sink;
+
+use crate::guest::{Done, Guest, Next};
+use crate::{Result, marker};
+
+/// Runs the guest until it powers off.
+pub fn run<S: Sink>(guest: &mut Guest, devices: &mut Devices<S>, sum: fn(&S) -> (u64, u64)) -> Result<Option<Done>> {
+    marker::begin();
+    loop {
+        match guest.run(|| sum(devices.uart.sink()))? {
+            Next::Device => access(&mut guest.vcpu.run_page().mmio, devices)?,
+            Next::Again => {}
+            Next::Off => return Ok(guest.done()),
+        }
+    }
+}
+
+/// Serves the access of an MMIO exit. The kernel hands the answer to the guest when it runs again.
+pub fn access<S: Sink>(exit: &mut MmioExit, devices: &mut Devices<S>) -> Result<()> {
+    let len = exit.len as u8;
+    let served = match exit.is_write {
+        0 => devices.read(exit.gpa, len).map(|value| exit.data = value),
+        _ => devices.write(exit.gpa, len, exit.data),
+    };
+    served.ok_or_else(|| format!("the guest accesses {:#x}, where nothing is", exit.gpa))
+}

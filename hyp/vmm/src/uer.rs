@@ -1,0 +1,207 @@
+//! User-level exception redirection: the hardware brings each access to [`entry`], in this process, past the kernel.
+//!
+//! The handler finds the guest's registers. It saves those that compiled code may change, and the others only if the access needs one of
+//! them, serves the access, and returns to the guest with URET (HA-IOV manual 2.5).
+
+use alloc::boxed::Box;
+use alloc::format;
+use core::arch::{asm, naked_asm};
+use core::mem::offset_of;
+
+use ha_iov_ext::utinst::{self, Access};
+use ha_iov_ext::{csr, insn};
+use hyp_abi::vm::{UER_CAUSES, UerFrame};
+use hyp_vmm::device::sink::Sink;
+use hyp_vmm::device::{Devices, UART, UART_SIZE};
+
+use crate::guest::{Done, Guest, Next};
+use crate::{Result, emulate, marker};
+
+/// Bytes of the handler's own stack.
+const STACK_SIZE: usize = 16 << 10;
+
+/// Registers that the handler always saves: those that compiled code may change, and sp and gp, which it needs to have its own values.
+const SAVED: u64 = mask(&[1, 2, 3, 5, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 28, 29, 30, 31]);
+
+const fn mask(registers: &[u32]) -> u64 {
+    let mut bits = 0;
+    let mut index = 0;
+    while index < registers.len() {
+        bits |= 1 << registers[index];
+        index += 1;
+    }
+    bits
+}
+
+/// What `uscratch` points to.
+#[repr(C)]
+struct Frame {
+    guest: UerFrame,
+    /// Top of the handler's stack.
+    stack: usize,
+    /// Serves an access; `devices` is its first argument.
+    serve: unsafe extern "C" fn(*mut (), &mut UerFrame, u64, u64) -> usize,
+    devices: *mut (),
+}
+
+/// Runs the guest until it powers off.
+pub fn run<S: Sink>(guest: &mut Guest, devices: &mut Devices<S>, sum: fn(&S) -> (u64, u64)) -> Result<Option<Done>> {
+    let refused = |error: hyp_abi::Error| format!("user-level exception redirection: {error}");
+    guest.vm.set_uer(UART, UART_SIZE).map_err(refused)?;
+    let devices: *mut Devices<S> = devices;
+    let stack = Box::leak(Box::new([0u128; STACK_SIZE / size_of::<u128>()]));
+    let frame = Box::leak(Box::new(Frame {
+        guest: UerFrame { x: [0; 32] },
+        stack: stack.as_mut_ptr_range().end as usize,
+        serve: serve::<S>,
+        devices: devices.cast(),
+    }));
+    // SAFETY: `install` follows before the guest runs.
+    unsafe { guest.vcpu.set_huedeleg(UER_CAUSES) }.map_err(refused)?;
+    install(frame);
+    marker::begin();
+    loop {
+        // SAFETY: the handler runs inside of `run` only, so the devices are not in use elsewhere in either place.
+        let devices = unsafe { &mut *devices };
+        match guest.run(|| sum(devices.uart.sink()))? {
+            Next::Device => emulate::access(&mut guest.vcpu.run_page().mmio, devices)?,
+            Next::Again => {}
+            Next::Off => return Ok(guest.done()),
+        }
+    }
+}
+
+/// Tells the hardware where the handler and its data are.
+fn install(frame: *mut Frame) {
+    // SAFETY: the kernel has opened these CSRs for this thread; they matter only while its guest runs.
+    unsafe {
+        asm!(
+            "csrw {utvec}, {entry}",
+            "csrw {uscratch}, {frame}",
+            utvec = const csr::UTVEC,
+            uscratch = const csr::USCRATCH,
+            entry = in(reg) entry as *const () as usize,
+            frame = in(reg) frame,
+            options(nostack)
+        );
+    }
+}
+
+/// Serves a redirected access. 0 if it is served; else it is not for the handler.
+///
+/// # Safety
+/// `devices` must be the frame's, and not in use. Called by [`entry`] only.
+unsafe extern "C" fn serve<S: Sink>(devices: *mut (), guest: &mut UerFrame, utinst: u64, gpa: u64) -> usize {
+    // SAFETY: the caller's promise.
+    let devices = unsafe { &mut *devices.cast::<Devices<S>>() };
+    let Some(access) = utinst::decode(utinst) else { return 1 };
+    if emulated(devices, guest, access, gpa).is_none() {
+        return 1;
+    }
+    advance(access.length);
+    0
+}
+
+#[inline(always)]
+fn emulated<S: Sink>(devices: &mut Devices<S>, guest: &mut UerFrame, access: Access, gpa: u64) -> Option<()> {
+    let register = usize::from(access.register);
+    if access.store {
+        let value = if register == 0 { 0 } else { guest.x[register] };
+        return devices.write(gpa, access.size, value);
+    }
+    // The slot of x0 is written like any other, and never read.
+    guest.x[register] = access.extend(devices.read(gpa, access.size)?);
+    Some(())
+}
+
+/// The guest goes on behind the access.
+#[inline(always)]
+fn advance(length: u8) {
+    // SAFETY: in the handler uepc is the guest's pc, and ours to change.
+    unsafe {
+        asm!(
+            "csrr {pc}, {uepc}",
+            "add {pc}, {pc}, {length}",
+            "csrw {uepc}, {pc}",
+            uepc = const csr::UEPC,
+            pc = out(reg) _,
+            length = in(reg) usize::from(length),
+            options(nomem, nostack)
+        );
+    }
+}
+
+/// Saves or restores registers `x<n>` at their places in the frame that a0 points to.
+macro_rules! each {
+    ($op:literal, $($n:literal)*) => { concat!($($op, " x", $n, ", 8*", $n, "(a0)\n"),*) };
+}
+
+/// Where the hardware enters. `uscratch` is the frame, always: it is put back at once.
+#[unsafe(naked)]
+extern "C" fn entry() {
+    naked_asm!(
+        ".balign 4",
+        "csrrw a0, {uscratch}, a0",
+        each!("sd", 1 2 3 5 6 7 11 12 13 14 15 16 17 28 29 30 31),
+        "csrrw t0, {uscratch}, a0",
+        "sd t0, 8*10(a0)",
+        ".option push",
+        ".option norelax",
+        "lla gp, __global_pointer$",
+        ".option pop",
+        "ld sp, {stack}(a0)",
+        "csrr a2, {utinst}",
+        "csrr a3, {utval}",
+        // The register's number is at bit 20 of a store and at bit 7 of a load; bit 5 of the opcode tells which.
+        "andi t0, a2, 0x20",
+        "srli t1, a2, 7",
+        "beqz t0, 1f",
+        "srli t1, a2, 20",
+        "1: andi t1, t1, 31",
+        "li t2, {saved} | 1",
+        "srl t2, t2, t1",
+        "andi t2, t2, 1",
+        "beqz t2, 3f",
+        "mv a1, a0",
+        "ld t0, {serve}(a0)",
+        "ld a0, {devices}(a0)",
+        "jalr t0",
+        "bnez a0, 4f",
+        "csrr a0, {uscratch}",
+        "2:",
+        each!("ld", 1 2 3 5 6 7 11 12 13 14 15 16 17 28 29 30 31),
+        "ld a0, 8*10(a0)",
+        ".4byte {uret}",
+        // The access is of a register that compiled code keeps: save them all, and fetch them all from the frame afterwards.
+        "3:",
+        each!("sd", 4 8 9 18 19 20 21 22 23 24 25 26 27),
+        "mv a1, a0",
+        "ld t0, {serve}(a0)",
+        "ld a0, {devices}(a0)",
+        "jalr t0",
+        "bnez a0, 4f",
+        "csrr a0, {uscratch}",
+        each!("ld", 4 8 9 18 19 20 21 22 23 24 25 26 27),
+        "j 2b",
+        // Not for the handler: the kernel makes an ordinary exit of it, with all registers in the frame.
+        "4: csrr a0, {uscratch}",
+        each!("sd", 4 8 9 18 19 20 21 22 23 24 25 26 27),
+        "tail {exit}",
+        uscratch = const csr::USCRATCH,
+        utinst = const csr::UTINST,
+        utval = const csr::UTVAL,
+        stack = const offset_of!(Frame, stack),
+        serve = const offset_of!(Frame, serve),
+        devices = const offset_of!(Frame, devices),
+        saved = const SAVED,
+        uret = const insn::URET,
+        exit = sym exit_to_kernel,
+    )
+}
+
+/// Hands the access to the kernel. Comes back never: a refusal means that the kernel's book-keeping is broken.
+extern "C" fn exit_to_kernel(frame: *mut UerFrame) -> ! {
+    // SAFETY: `entry` has saved all registers, and leaves its stack for good.
+    let error = unsafe { hyp_rt::vm::uer_exit(frame) };
+    panic!("a redirected access without a vCPU run: {error}");
+}
