@@ -91,7 +91,7 @@ impl Image {
     fn path_flags(&self, root: &Path, toolchain: &Toolchain) -> String {
         let mut places = vec![(root.to_path_buf(), "/project")];
         places.extend(cargo_home().map(|home| (home, "/cargo")));
-        places.extend(toolchain.library_sources().map(|sources| (sources, "/rust")));
+        places.extend(toolchain.library_sources().into_iter().map(|sources| (sources, "/rust")));
         let flags = places.iter().map(|(from, to)| format!("'--remap-path-prefix={}={to}'", from.display()));
         let flags: Vec<String> = flags.collect();
         format!("target.{}.rustflags=[{}]", self.target, flags.join(","))

@@ -43,7 +43,7 @@ impl Toolchain {
     fn with_target(rustc: &Path, target: &str) -> Option<Self> {
         let sysroot = sysroot(rustc)?;
         let libraries = sysroot.join("lib/rustlib").join(target).join("lib");
-        libraries.is_dir().then(|| ())?;
+        libraries.is_dir().then_some(())?;
         Some(Self {
             rustc: rustc.to_path_buf(),
             version: output(rustc, &["--version"])?,
@@ -54,7 +54,7 @@ impl Toolchain {
 
     fn with_sources(rustc: &Path) -> Option<Self> {
         let sources = sysroot(rustc)?.join("lib/rustlib/src/rust/library/core");
-        sources.is_dir().then(|| ())?;
+        sources.is_dir().then_some(())?;
         Some(Self {
             rustc: rustc.to_path_buf(),
             version: output(rustc, &["--version"])?,
@@ -95,10 +95,15 @@ impl Toolchain {
         }
     }
 
-    /// Where the compiler's libraries' sources are, if it builds them.
-    pub fn library_sources(&self) -> Option<PathBuf> {
-        let sysroot = sysroot(&self.rustc).filter(|_| self.builds_core)?;
-        sysroot.join("lib/rustlib/src/rust").canonicalize().ok()
+    /// Where the compiler's libraries' sources are, if it builds them: as it
+    /// names the folder, and without the links on the way.
+    pub fn library_sources(&self) -> Vec<PathBuf> {
+        let Some(sysroot) = sysroot(&self.rustc).filter(|_| self.builds_core) else {
+            return Vec::new();
+        };
+        let named = sysroot.join("lib/rustlib/src/rust");
+        let real = named.canonicalize().into_iter();
+        real.chain([named]).collect()
     }
 }
 

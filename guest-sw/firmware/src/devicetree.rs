@@ -25,8 +25,9 @@ static mut COPY: Copy = Copy([0; COPY_SIZE]);
 /// the same tree when it doesn't fit.
 pub fn with_reservation(tree: &Fdt<'_>) -> usize {
     let blob = tree.blob();
+    let copy = &raw mut COPY;
     // SAFETY: only the first hart comes here, and once.
-    let copy = unsafe { &mut *(&raw mut COPY.0) };
+    let copy = unsafe { &mut (*copy).0 };
     match insert_reservation(blob, copy) {
         Some(()) => copy.as_ptr() as usize,
         None => blob.as_ptr() as usize,

@@ -31,7 +31,7 @@ fn memcpy() -> u64 {
     // SAFETY: nobody else names them.
     let (from, to): (&mut [u8], &mut [u8]) = unsafe { (&mut (*from).0, &mut (*to).0) };
     for (index, byte) in from.iter_mut().enumerate() {
-        *byte = (index * 13 >> 3) as u8;
+        *byte = ((index * 13) >> 3) as u8;
     }
     to.fill(0);
     for round in 0..REPETITIONS {

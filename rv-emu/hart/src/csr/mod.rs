@@ -103,7 +103,7 @@ fn substituted(number: u16, mode: Mode) -> u16 {
             | number::SATP
             | number::STIMECMP
     );
-    if mode.virt() && substitutes { number | 0x100 } else { number }
+    if mode.virt() && substitutes { number + 0x100 } else { number }
 }
 
 /// The address check: writability and the lowest privilege are part of the number ("CSR Address Mapping Conventions"). What V=1 alone
