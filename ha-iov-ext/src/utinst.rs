@@ -18,32 +18,61 @@ pub struct Access {
 const LOAD: u64 = 0x03;
 const STORE: u64 = 0x23;
 
-/// Decodes the value of `utinst`. `None` if it is not the transformed form of an integer load or store.
+/// Whether `utinst` is of a store. This function and those below take the value of a redirected access, as hardware wrote it.
 #[inline]
-pub const fn decode(utinst: u64) -> Option<Access> {
-    let length = if utinst & 2 != 0 { 4 } else { 2 };
-    let funct3 = utinst >> 12 & 7;
-    let size = 1 << (funct3 & 3);
-    match utinst & 0x7d | 2 {
-        opcode if opcode == LOAD && funct3 != 7 => {
-            let register = (utinst >> 7 & 31) as u8;
-            Some(Access { store: false, size, signed: funct3 < 4, register, length })
-        }
-        opcode if opcode == STORE && funct3 < 4 => {
-            let register = (utinst >> 20 & 31) as u8;
-            Some(Access { store: true, size, signed: false, register, length })
-        }
-        _ => None,
-    }
+pub const fn is_store(utinst: u64) -> bool {
+    utinst & (STORE ^ LOAD) != 0
 }
 
-impl Access {
-    /// What the register gets for the low `size` bytes of `value`.
-    #[inline]
-    pub const fn extend(&self, value: u64) -> u64 {
-        let unused = 64 - 8 * self.size as u32;
-        if self.signed { ((value << unused) as i64 >> unused) as u64 } else { value << unused >> unused }
+/// log2 of the bytes that it moves.
+#[inline]
+pub const fn size_log2(utinst: u64) -> u32 {
+    (utinst >> 12 & 3) as u32
+}
+
+/// Whether a load sign-extends.
+#[inline]
+pub const fn is_signed(utinst: u64) -> bool {
+    utinst >> 14 & 1 == 0
+}
+
+/// The register that a load writes.
+#[inline]
+pub const fn load_register(utinst: u64) -> usize {
+    (utinst >> 7 & 31) as usize
+}
+
+/// The register that a store reads.
+#[inline]
+pub const fn store_register(utinst: u64) -> usize {
+    (utinst >> 20 & 31) as usize
+}
+
+/// Bytes of the instruction.
+#[inline]
+pub const fn length(utinst: u64) -> u64 {
+    2 + (utinst & 2)
+}
+
+/// Decodes any value. `None` if it is not the transformed form of an integer load or store.
+pub const fn decode(utinst: u64) -> Option<Access> {
+    let funct3 = utinst >> 12 & 7;
+    let store = is_store(utinst);
+    let opcode = if store { STORE } else { LOAD };
+    let legal = utinst & 0x7d | 2 == opcode && if store { funct3 < 4 } else { funct3 != 7 };
+    if !legal {
+        return None;
     }
+    let register = if store { store_register(utinst) } else { load_register(utinst) } as u8;
+    let signed = !store && is_signed(utinst);
+    Some(Access { store, size: 1 << size_log2(utinst), signed, register, length: length(utinst) as u8 })
+}
+
+/// What a load's register gets for the low bytes of `value`.
+#[inline]
+pub const fn extended(utinst: u64, value: u64) -> u64 {
+    let unused = 64 - (8 << size_log2(utinst));
+    if is_signed(utinst) { ((value << unused) as i64 >> unused) as u64 } else { value << unused >> unused }
 }
 
 #[cfg(test)]
@@ -70,8 +99,10 @@ mod tests {
 
     #[test]
     fn extension() {
-        let byte = Access { store: false, size: 1, signed: true, register: 1, length: 4 };
-        assert_eq!(byte.extend(0x1ff), u64::MAX);
-        assert_eq!(Access { signed: false, ..byte }.extend(0x1ff), 0xff);
+        let load = |funct3: u64| funct3 << 12 | LOAD;
+        assert_eq!(extended(load(0), 0x1ff), u64::MAX, "lb");
+        assert_eq!(extended(load(4), 0x1ff), 0xff, "lbu");
+        assert_eq!(extended(load(2), 0xffff_ffff), u64::MAX, "lw");
+        assert_eq!(extended(load(3), 1 << 63), 1 << 63, "ld");
     }
 }

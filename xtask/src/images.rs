@@ -68,7 +68,7 @@ impl Image {
             .args(["build", "--release", "--target", self.target])
             .args(["--package", self.package, "--bin", self.name])
             .args(["--config", "profile.release.strip='debuginfo'"])
-            .args(["--config", &self.path_flags(root, &toolchain)])
+            .args(["--config", &self.flags(root, &toolchain)])
             .arg("--target-dir")
             .arg(&target_folder);
         run(cargo)?;
@@ -87,13 +87,15 @@ impl Image {
     }
 
     /// Compiler flags that keep this machine's folders out of the image, so
-    /// that the same sources give the same bytes wherever they lie.
-    fn path_flags(&self, root: &Path, toolchain: &Toolchain) -> String {
+    /// that the same sources give the same bytes wherever they lie; and the
+    /// assembler's labels, which would be most of its symbols.
+    fn flags(&self, root: &Path, toolchain: &Toolchain) -> String {
         let mut places = vec![(root.to_path_buf(), "/project")];
         places.extend(cargo_home().map(|home| (home, "/cargo")));
         places.extend(toolchain.library_sources().into_iter().map(|sources| (sources, "/rust")));
-        let flags = places.iter().map(|(from, to)| format!("'--remap-path-prefix={}={to}'", from.display()));
-        let flags: Vec<String> = flags.collect();
+        let remap = |(from, to): &(PathBuf, &str)| format!("'--remap-path-prefix={}={to}'", from.display());
+        let mut flags: Vec<String> = places.iter().map(remap).collect();
+        flags.push("'-Clink-arg=--discard-locals'".to_owned());
         format!("target.{}.rustflags=[{}]", self.target, flags.join(","))
     }
 

@@ -41,6 +41,11 @@ fn user_level(number: u16) -> bool {
     (number <= csr::UIP && NAMES.iter().any(|name| name.number == number)) || number == csr::UTINST
 }
 
+/// Delegation and the state that decides on modes; the rest is data for the handler.
+pub(super) fn flushes(number: u16) -> bool {
+    matches!(number, csr::USTATUS | csr::SEDELEG | csr::SIDELEG | csr::HUEDELEG | csr::HUECTL)
+}
+
 impl Haiov {
     /// A1: nothing of N is visible at V=1. A2: U needs huectl.NE. The rest follows from the numbers (A3).
     pub(super) fn check(&self, hart: &HartState, number: u16) -> Result<(), Refusal> {

@@ -112,6 +112,10 @@ impl Extension for Haiov {
         self.write(hart, csr, value);
     }
 
+    fn csr_flushes(&self, csr: u16) -> bool {
+        csrs::flushes(csr)
+    }
+
     fn insns(&self) -> &'static [InsnRow] {
         &[InsnRow { mnemonic: "uret", matches: insn::URET, mask: u32::MAX }]
     }

@@ -8,8 +8,7 @@ use alloc::format;
 use core::arch::{asm, naked_asm};
 use core::mem::offset_of;
 
-use ha_iov_ext::utinst::{self, Access};
-use ha_iov_ext::{csr, insn};
+use ha_iov_ext::{csr, insn, utinst};
 use hyp_abi::vm::{UER_CAUSES, UerFrame};
 use hyp_vmm::device::sink::Sink;
 use hyp_vmm::device::{Devices, UART, UART_SIZE};
@@ -20,8 +19,9 @@ use crate::{Result, emulate, marker};
 /// Bytes of the handler's own stack.
 const STACK_SIZE: usize = 16 << 10;
 
-/// Registers that the handler always saves: those that compiled code may change, and sp and gp, which it needs to have its own values.
-const SAVED: u64 = mask(&[1, 2, 3, 5, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 28, 29, 30, 31]);
+/// Registers that the handler always saves: those that compiled code may change, and sp. Code for this target doesn't use gp and tp: nothing
+/// is addressed relative to gp unless the linker is asked for it, and there is no thread-local data.
+const SAVED: u64 = mask(&[1, 2, 5, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 28, 29, 30, 31]);
 
 const fn mask(registers: &[u32]) -> u64 {
     let mut bits = 0;
@@ -94,29 +94,24 @@ fn install(frame: *mut Frame) {
 unsafe extern "C" fn serve<S: Sink>(devices: *mut (), guest: &mut UerFrame, utinst: u64, gpa: u64) -> usize {
     // SAFETY: the caller's promise.
     let devices = unsafe { &mut *devices.cast::<Devices<S>>() };
-    let Some(access) = utinst::decode(utinst) else { return 1 };
-    if emulated(devices, guest, access, gpa).is_none() {
-        return 1;
+    let size = 1 << utinst::size_log2(utinst);
+    if utinst::is_store(utinst) {
+        if devices.write(gpa, size, guest.x[utinst::store_register(utinst)]).is_none() {
+            return 1;
+        }
+    } else {
+        let Some(value) = devices.read(gpa, size) else { return 1 };
+        guest.x[utinst::load_register(utinst)] = utinst::extended(utinst, value);
+        // A load may have gone to the place of x0, which a store reads.
+        guest.x[0] = 0;
     }
-    advance(access.length);
+    advance(utinst::length(utinst));
     0
-}
-
-#[inline(always)]
-fn emulated<S: Sink>(devices: &mut Devices<S>, guest: &mut UerFrame, access: Access, gpa: u64) -> Option<()> {
-    let register = usize::from(access.register);
-    if access.store {
-        let value = if register == 0 { 0 } else { guest.x[register] };
-        return devices.write(gpa, access.size, value);
-    }
-    // The slot of x0 is written like any other, and never read.
-    guest.x[register] = access.extend(devices.read(gpa, access.size)?);
-    Some(())
 }
 
 /// The guest goes on behind the access.
 #[inline(always)]
-fn advance(length: u8) {
+fn advance(length: u64) {
     // SAFETY: in the handler uepc is the guest's pc, and ours to change.
     unsafe {
         asm!(
@@ -125,7 +120,7 @@ fn advance(length: u8) {
             "csrw {uepc}, {pc}",
             uepc = const csr::UEPC,
             pc = out(reg) _,
-            length = in(reg) usize::from(length),
+            length = in(reg) length,
             options(nomem, nostack)
         );
     }
@@ -142,13 +137,9 @@ extern "C" fn entry() {
     naked_asm!(
         ".balign 4",
         "csrrw a0, {uscratch}, a0",
-        each!("sd", 1 2 3 5 6 7 11 12 13 14 15 16 17 28 29 30 31),
+        each!("sd", 1 2 5 6 7 11 12 13 14 15 16 17 28 29 30 31),
         "csrrw t0, {uscratch}, a0",
         "sd t0, 8*10(a0)",
-        ".option push",
-        ".option norelax",
-        "lla gp, __global_pointer$",
-        ".option pop",
         "ld sp, {stack}(a0)",
         "csrr a2, {utinst}",
         "csrr a3, {utval}",
@@ -169,23 +160,23 @@ extern "C" fn entry() {
         "bnez a0, 4f",
         "csrr a0, {uscratch}",
         "2:",
-        each!("ld", 1 2 3 5 6 7 11 12 13 14 15 16 17 28 29 30 31),
+        each!("ld", 1 2 5 6 7 11 12 13 14 15 16 17 28 29 30 31),
         "ld a0, 8*10(a0)",
         ".4byte {uret}",
         // The access is of a register that compiled code keeps: save them all, and fetch them all from the frame afterwards.
         "3:",
-        each!("sd", 4 8 9 18 19 20 21 22 23 24 25 26 27),
+        each!("sd", 3 4 8 9 18 19 20 21 22 23 24 25 26 27),
         "mv a1, a0",
         "ld t0, {serve}(a0)",
         "ld a0, {devices}(a0)",
         "jalr t0",
         "bnez a0, 4f",
         "csrr a0, {uscratch}",
-        each!("ld", 4 8 9 18 19 20 21 22 23 24 25 26 27),
+        each!("ld", 3 4 8 9 18 19 20 21 22 23 24 25 26 27),
         "j 2b",
         // Not for the handler: the kernel makes an ordinary exit of it, with all registers in the frame.
         "4: csrr a0, {uscratch}",
-        each!("sd", 4 8 9 18 19 20 21 22 23 24 25 26 27),
+        each!("sd", 3 4 8 9 18 19 20 21 22 23 24 25 26 27),
         "tail {exit}",
         uscratch = const csr::USCRATCH,
         utinst = const csr::UTINST,

@@ -34,8 +34,10 @@ pub struct Costs {
     pub jump_indirect: u32,
     /// Added to a CSR write that flushes the pipeline (address translation, status, delegation).
     pub csr_flush: u32,
-    /// Added for each page-table entry that a hardware walk reads or updates.
+    /// Added for each page-table entry that a hardware walk reads or updates, unless the walker still has it.
     pub pte_read: u32,
+    /// Added for an entry that the walker still has: see [`crate::mmu::WalkCache`].
+    pub pte_cached: u32,
     /// Added by a trap into any mode.
     pub trap_entry: u32,
     /// Added by a return from a trap.
@@ -70,6 +72,7 @@ impl Costs {
         jump_indirect: 0,
         csr_flush: 0,
         pte_read: 0,
+        pte_cached: 0,
         trap_entry: 0,
         xret: 0,
         fence_vma_local: 0,

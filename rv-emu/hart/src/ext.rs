@@ -110,6 +110,11 @@ pub trait Extension: Send {
     /// Writes the legalised `value` to `csr`; access was checked before.
     fn csr_write(&mut self, state: &mut HartState, csr: u16, value: u64) {}
 
+    /// Whether a write to `csr` flushes the pipeline, as one that changes delegation or translation does. For the cost model only.
+    fn csr_flushes(&self, csr: u16) -> bool {
+        false
+    }
+
     /// Instructions that the extension adds, in encodings that the base leaves illegal.
     fn insns(&self) -> &'static [InsnRow] {
         &[]

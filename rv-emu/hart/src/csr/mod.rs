@@ -159,7 +159,9 @@ impl Hart {
             Handle::Standard(row) => (row.write)(self, value),
             Handle::Extension { index, number } => {
                 self.extensions[index].csr_write(&mut self.state, number, value);
-                self.charge(self.costs().csr_flush);
+                if self.extensions[index].csr_flushes(number) {
+                    self.charge(self.costs().csr_flush);
+                }
                 self.refresh_mode();
             }
         }

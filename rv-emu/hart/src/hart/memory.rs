@@ -5,7 +5,7 @@ use rv_isa::cause;
 use super::{Core, Hart};
 use crate::mmu::pmp::{self, PmpAccess};
 use crate::mmu::tlb::Perms;
-use crate::mmu::walk::{Leaf, Walk};
+use crate::mmu::walk::{Leaf, Touched, Walk};
 use crate::mmu::{PHYS_BITS, Regime};
 use crate::ram::PAGE_SIZE;
 use crate::trap::{Access, AccessKind, Source, Tinst, Trap};
@@ -94,17 +94,18 @@ impl Core<'_> {
     pub(crate) fn resolve(&mut self, access: Access, va: u64, len: u8, regime: Regime) -> Result<u64, Trap> {
         let hart = &mut *self.hart;
         let ram = self.bus.ram();
-        let mut walk = Walk { state: &hart.state, extensions: &hart.extensions, ram, access, va, regime, ptes: 0 };
+        let mut walk =
+            Walk { state: &hart.state, extensions: &hart.extensions, ram, access, va, regime, touched: Touched::new() };
         let machine = regime.privilege == 3;
         let everything = Perms { read: true, write: true, exec: true };
         let found = if machine { Ok(Leaf { addr: va, perms: everything }) } else { walk.translate() };
-        let ptes = walk.ptes;
         let found = found.and_then(|leaf| {
             let inside = leaf.addr >> PHYS_BITS == 0;
             let allowed = inside && pmp::allows(&walk.state.csr, machine, leaf.addr, len.into(), needs(access));
             if allowed { Ok(leaf) } else { Err(walk.access_fault()) }
         });
-        hart.charge_walk(ptes);
+        let touched = walk.touched;
+        hart.charge_walk(&touched);
         let leaf = found?;
         self.fill(va, leaf, regime);
         Ok(leaf.addr)
@@ -170,10 +171,11 @@ impl Core<'_> {
 }
 
 impl Hart {
-    fn charge_walk(&mut self, ptes: u64) {
-        if ptes != 0 {
-            self.counters.pte_reads += ptes;
-            self.charge_long(ptes * u64::from(self.costs.pte_read));
+    fn charge_walk(&mut self, touched: &Touched) {
+        for &entry in touched.addrs() {
+            let cached = self.mmu.walker.touch(entry);
+            self.counters.pte_reads += 1;
+            self.charge(if cached { self.costs.pte_cached } else { self.costs.pte_read });
         }
     }
 }

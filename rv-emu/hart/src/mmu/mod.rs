@@ -3,6 +3,7 @@
 pub mod pmp;
 pub mod tlb;
 pub(crate) mod walk;
+mod walk_cache;
 
 use rv_isa::fields::mstatus;
 
@@ -12,6 +13,7 @@ pub use pmp::PmpAccess;
 pub use tlb::Space;
 use tlb::{Entry, SPACES, Tlb};
 pub use walk::Regime;
+pub use walk_cache::WalkCache;
 
 /// Bits of a physical address (44-bit page numbers). Nothing answers above.
 pub(crate) const PHYS_BITS: u32 = 56;
@@ -19,11 +21,13 @@ pub(crate) const PHYS_BITS: u32 = 56;
 /// The TLBs of a hart. Not part of its state: it can be emptied at any time.
 pub(crate) struct Mmu {
     tlbs: [Tlb; SPACES],
+    /// What the walker still has.
+    pub(crate) walker: WalkCache,
 }
 
 impl Mmu {
     pub(crate) fn new() -> Mmu {
-        Mmu { tlbs: std::array::from_fn(|_| Tlb::new()) }
+        Mmu { tlbs: std::array::from_fn(|_| Tlb::new()), walker: WalkCache::new() }
     }
 
     pub(crate) fn tlb(&mut self, space: Space) -> &mut Tlb {
@@ -35,12 +39,14 @@ impl Mmu {
     }
 
     pub(crate) fn flush(&mut self, spaces: &[Space]) {
+        self.walker.flush();
         for space in spaces {
             self.tlbs[*space as usize].flush();
         }
     }
 
     pub(crate) fn flush_all(&mut self) {
+        self.walker.flush();
         self.tlbs.iter_mut().for_each(Tlb::flush);
     }
 

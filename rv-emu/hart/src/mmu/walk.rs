@@ -37,8 +37,33 @@ pub(crate) struct Walk<'a> {
     /// The address translated: that of the access, or the page boundary inside it.
     pub(crate) va: u64,
     pub(crate) regime: Regime,
-    /// Entries read or updated so far.
-    pub(crate) ptes: u64,
+    /// Addresses of the entries read or updated so far.
+    pub(crate) touched: Touched,
+}
+
+/// Most entries that one translation can touch: five levels, each with a G-stage walk of five, the G-stage walk of the result, and as much
+/// again for updates.
+const TOUCHED_MAX: usize = 64;
+
+/// Addresses of entries.
+pub(crate) struct Touched {
+    count: usize,
+    addrs: [u64; TOUCHED_MAX],
+}
+
+impl Touched {
+    pub(crate) fn new() -> Touched {
+        Touched { count: 0, addrs: [0; TOUCHED_MAX] }
+    }
+
+    fn push(&mut self, addr: u64) {
+        self.addrs[self.count] = addr;
+        self.count += 1;
+    }
+
+    pub(crate) fn addrs(&self) -> &[u64] {
+        &self.addrs[..self.count]
+    }
 }
 
 /// Where an address leads.
@@ -290,7 +315,7 @@ impl Walk<'_> {
 
     /// Step 2: reads an entry as a load by S-mode.
     fn read_entry(&mut self, phys: u64) -> Result<u64, Trap> {
-        self.ptes += 1;
+        self.touched.push(phys);
         if !pmp::allows(&self.state.csr, false, phys, 8, PmpAccess::Load) {
             return Err(self.access_fault());
         }
@@ -299,7 +324,7 @@ impl Walk<'_> {
 
     /// Step 9: updates an entry as a store by S-mode. Harts run one at a time, so this is atomic.
     fn write_entry(&mut self, phys: u64, entry: u64) -> Result<(), Trap> {
-        self.ptes += 1;
+        self.touched.push(phys);
         let allowed = pmp::allows(&self.state.csr, false, phys, 8, PmpAccess::Store);
         if allowed && self.ram.store(phys, 8, entry) { Ok(()) } else { Err(self.access_fault()) }
     }

@@ -85,6 +85,7 @@ cycle_rows!(
     jump_indirect,
     csr_flush,
     pte_read,
+    pte_cached,
     trap_entry,
     xret,
     fence_vma_local,

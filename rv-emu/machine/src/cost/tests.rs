@@ -38,6 +38,7 @@ fn default_has_the_calibrated_values() {
         jump_indirect: 3,
         csr_flush: 5,
         pte_read: 12,
+        pte_cached: 1,
         trap_entry: 6,
         xret: 6,
         fence_vma_local: 20,
