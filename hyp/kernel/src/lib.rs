@@ -5,6 +5,5 @@
 pub mod addr;
 pub mod cpio;
 pub mod elf;
-pub mod fdt;
 pub mod insn;
 pub mod pte;

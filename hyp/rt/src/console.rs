@@ -15,10 +15,7 @@ pub struct Console {
 impl Console {
     /// An empty buffer.
     pub const fn new() -> Self {
-        Self {
-            buffer: [0; 256],
-            len: 0,
-        }
+        Self { buffer: [0; 256], len: 0 }
     }
 
     /// Writes out what is buffered.

@@ -30,11 +30,7 @@ struct FreeBlock(NonNull<Option<FreeBlock>>);
 unsafe impl Send for FreeBlock {}
 
 #[global_allocator]
-static HEAP: Heap = Heap(Mutex::new(Arena {
-    next: 0,
-    end: 0,
-    free: [None; CLASSES],
-}));
+static HEAP: Heap = Heap(Mutex::new(Arena { next: 0, end: 0, free: [None; CLASSES] }));
 
 /// The class whose blocks are `1 << (class + CLASS_MIN_LOG2)` bytes.
 fn class_of(layout: Layout) -> usize {

@@ -18,10 +18,7 @@ impl Mapping {
     /// Maps `size` bytes (rounded up to pages); costs nothing until touched.
     pub fn new(size: usize) -> sys::Result<Self> {
         let size = size.next_multiple_of(PAGE_SIZE);
-        Ok(Self {
-            addr: sys::map(size, 0)?,
-            size,
-        })
+        Ok(Self { addr: sys::map(size, 0)?, size })
     }
 
     /// Address of the first byte.
@@ -36,10 +33,7 @@ impl Mapping {
 
     /// A pointer to the byte at `offset`, for memory that a guest shares.
     pub fn pointer(&self, offset: usize) -> *mut u8 {
-        assert!(
-            offset <= self.size,
-            "offset {offset:#x} outside of a mapping"
-        );
+        assert!(offset <= self.size, "offset {offset:#x} outside of a mapping");
         ptr::with_exposed_provenance_mut(self.addr + offset)
     }
 

@@ -59,10 +59,7 @@ macro_rules! entry {
 }
 
 extern "C" fn start(argc: usize, argv: *const *const c_char) -> ! {
-    let code = HYP_MAIN(Args {
-        next: argv,
-        left: argc,
-    });
+    let code = HYP_MAIN(Args { next: argv, left: argc });
     sys::exit(code)
 }
 

@@ -22,10 +22,7 @@ unsafe impl<T: Send> Sync for Mutex<T> {}
 impl<T> Mutex<T> {
     /// An open lock around `value`.
     pub const fn new(value: T) -> Self {
-        Self {
-            locked: AtomicBool::new(false),
-            value: UnsafeCell::new(value),
-        }
+        Self { locked: AtomicBool::new(false), value: UnsafeCell::new(value) }
     }
 
     /// Waits for the lock.
@@ -33,11 +30,7 @@ impl<T> Mutex<T> {
         let mut spins = 0;
         while self.locked.swap(true, Ordering::Acquire) {
             spins += 1;
-            if spins < SPINS {
-                spin_loop()
-            } else {
-                sys::yield_now()
-            }
+            if spins < SPINS { spin_loop() } else { sys::yield_now() }
         }
         MutexGuard { mutex: self }
     }

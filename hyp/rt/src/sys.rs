@@ -5,8 +5,8 @@ use core::arch::asm;
 
 use hyp_abi::error::decode;
 use hyp_abi::syscall::{
-    CONSOLE_READ, CONSOLE_WRITE, EXIT, FILE_MAP, FileMapping, MAP, SLEEP_UNTIL, THREAD_CREATE,
-    THREAD_EXIT, TIMEBASE, UNMAP, YIELD,
+    CONSOLE_READ, CONSOLE_WRITE, EXIT, FILE_MAP, FileMapping, MAP, SLEEP_UNTIL, THREAD_CREATE, THREAD_EXIT, TIMEBASE,
+    UNMAP, YIELD,
 };
 
 use crate::abi::Error;

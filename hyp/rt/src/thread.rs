@@ -18,8 +18,7 @@ pub fn spawn(stack_size: usize, job: impl FnOnce() + Send + 'static) -> sys::Res
     let job: Box<Job> = Box::new(Box::new(job));
     let arg = Box::into_raw(job);
     // SAFETY: `run` takes the job and never returns; the stack is new.
-    let result =
-        unsafe { sys::thread_create(run as *const () as usize, top, arg.expose_provenance()) };
+    let result = unsafe { sys::thread_create(run as *const () as usize, top, arg.expose_provenance()) };
     if result.is_err() {
         // SAFETY: no thread was made, so the job is still ours.
         drop(unsafe { Box::from_raw(arg) });

@@ -4,8 +4,8 @@ use core::ptr;
 
 use hyp_abi::error::Error;
 use hyp_abi::syscall::{
-    CLOSE, SET_HUEDELEG, SET_MEMORY_REGION, SET_UER, UER_EXIT, VCPU_CREATE, VCPU_GET_REG,
-    VCPU_INTERRUPT, VCPU_RUN, VCPU_RUN_PAGE, VCPU_SET_REG, VM_CREATE,
+    CLOSE, SET_HUEDELEG, SET_MEMORY_REGION, SET_UER, UER_EXIT, VCPU_CREATE, VCPU_GET_REG, VCPU_INTERRUPT, VCPU_RUN,
+    VCPU_RUN_PAGE, VCPU_SET_REG, VM_CREATE,
 };
 use hyp_abi::vm::{MemoryRegion, RunPage, UerFrame};
 
@@ -45,10 +45,7 @@ impl Vm {
         let handle = unsafe { syscall(VCPU_CREATE, [self.0, 0, 0]) }?;
         // SAFETY: as above.
         let page = unsafe { syscall(VCPU_RUN_PAGE, [handle, 0, 0]) }?;
-        Ok(Vcpu {
-            handle,
-            page: ptr::with_exposed_provenance_mut(page),
-        })
+        Ok(Vcpu { handle, page: ptr::with_exposed_provenance_mut(page) })
     }
 }
 

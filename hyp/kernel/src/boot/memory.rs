@@ -1,7 +1,7 @@
 //! Which memory is free at boot: the banks, without what somebody already uses.
 
+use fdt::Fdt;
 use hyp_kernel::addr::{PAGE_SIZE, Phys};
-use hyp_kernel::fdt::Fdt;
 
 use crate::boot::tree::Board;
 use crate::mm::kernel_map;
@@ -44,19 +44,20 @@ impl Ranges {
 
 /// The free ranges. Below the kernel in its bank is the firmware, whether or not
 /// the device tree says so.
-pub fn free_ranges(fdt: &Fdt<'_>, board: &Board<'_>, tree: usize, tree_len: usize) -> Ranges {
+pub fn free_ranges(fdt: &Fdt<'_>, board: &Board<'_>, tree: Phys) -> Ranges {
     let mut ranges = Ranges::EMPTY;
     let (image_start, image_end) = kernel_map::image();
     for (start, end) in board.banks.into_iter().flatten() {
         let holds_image = start <= image_start && image_start < end;
         ranges.push((if holds_image { image_end } else { start }, end));
     }
-    ranges.exclude(Phys(tree), Phys(tree + tree_len));
+    ranges.exclude(tree, tree.add(fdt.blob().len()));
     if let Some((start, end)) = board.initrd {
         ranges.exclude(start, end);
     }
-    let reserved = fdt.node(&["reserved-memory"]);
-    for (start, size) in reserved.into_iter().flat_map(|node| node.children()).flat_map(|n| n.reg()) {
+    let reserved = fdt.nodes().skip_while(|node| !node.is_called("reserved-memory"));
+    let children = reserved.skip(1).take_while(|node| node.depth() > 1);
+    for (start, size) in children.flat_map(|node| node.regions()) {
         ranges.exclude(Phys(start as usize), Phys((start + size) as usize));
     }
     ranges

@@ -9,7 +9,6 @@ pub mod tree;
 use alloc::string::String;
 
 use hyp_kernel::addr::Phys;
-use hyp_kernel::fdt::Fdt;
 
 use crate::arch::csr::{INT_SSI, INT_STI};
 use crate::boot::tree::Board;
@@ -31,10 +30,9 @@ pub fn arguments() -> &'static str {
 /// The boot hart, translating through the boot table, on the boot stack.
 extern "C" fn boot_main(hartid: usize, device_tree: usize) -> ! {
     set_trap_vector();
-    let blob = tree::blob(Phys(device_tree)).expect("no device tree in a1");
-    let fdt = Fdt::parse(blob).expect("broken device tree");
+    let fdt = tree::find(Phys(device_tree)).expect("bad device tree (a1)");
     let board = Board::read(&fdt).unwrap_or_else(|missing| panic!("device tree: {missing}"));
-    let mut free = memory::free_ranges(&fdt, &board, device_tree, blob.len());
+    let mut free = memory::free_ranges(&fdt, &board, Phys(device_tree));
     // SAFETY: the ranges are memory that the device tree says exists and that
     // neither firmware, kernel, initrd nor device tree occupy.
     unsafe { frame::init(free.as_mut_slice()) };

@@ -34,7 +34,11 @@ pub fn start_others() {
     for hart in &harts()[1..] {
         let opaque = core::ptr::from_ref::<Hart>(hart) as usize;
         match sbi::hart_start(hart.hartid, entry.0, opaque) {
-            Ok(()) => while !hart.is_idle() { spin_loop() },
+            Ok(()) => {
+                while !hart.is_idle() {
+                    spin_loop()
+                }
+            }
             Err(error) => log!("hart {} does not start: {error:?}", hart.hartid),
         }
     }

@@ -1,13 +1,12 @@
 //! What the kernel needs to know about the board, from its device tree.
 
+use fdt::{Fdt, Node};
 use hyp_kernel::addr::Phys;
-use hyp_kernel::fdt::{Fdt, Node};
 
 /// Most memory banks.
 pub const BANKS_MAX: usize = 4;
 /// Most harts.
 pub const HARTS_MAX: usize = 64;
-const HEADER_LEN: usize = 8;
 
 /// The board.
 #[derive(Clone, Copy, Debug)]
@@ -32,41 +31,34 @@ pub struct Board<'a> {
     pub arguments: &'a str,
 }
 
-/// The device tree blob at a physical address, seen through the boot table.
-pub fn blob(start: Phys) -> Option<&'static [u8]> {
-    if start.0 == 0 || !start.is_aligned(8) {
-        return None;
-    }
-    let pointer: *const u8 = core::ptr::with_exposed_provenance(start.direct());
-    // SAFETY: the firmware passed this address as that of a device tree; memory
-    // is there at least for its header, and then for the length it tells.
-    unsafe {
-        let header = core::slice::from_raw_parts(pointer, HEADER_LEN);
-        Some(core::slice::from_raw_parts(pointer, Fdt::blob_len(header)?))
-    }
+/// The device tree at a physical address, seen through the boot table.
+pub fn find(start: Phys) -> Result<Fdt<'static>, fdt::Error> {
+    assert!(start.0 != 0 && start.is_aligned(8), "no device tree at {start:?} (a1)");
+    // SAFETY: the firmware passed this address as that of a device tree. It is
+    // excluded from the free memory.
+    unsafe { Fdt::at(core::ptr::with_exposed_provenance(start.direct())) }
 }
 
 impl<'a> Board<'a> {
     /// Reads it; the error is the name of what is missing.
     pub fn read(fdt: &Fdt<'a>) -> Result<Self, &'static str> {
-        let cpus = fdt.node(&["cpus"]).ok_or("no /cpus")?;
-        let chosen = fdt.node(&["chosen"]);
+        let cpus = fdt.find("/cpus").ok_or("no /cpus")?;
         let mut board = Self {
-            banks: banks(fdt),
+            banks: [None; BANKS_MAX],
             hartids: [None; HARTS_MAX],
             timebase: cpus.number("timebase-frequency").ok_or("no timebase-frequency")?,
-            has_sstc: true,
-            has_hypervisor: true,
+            has_sstc: all_harts_have(fdt, "sstc"),
+            has_hypervisor: all_harts_have(fdt, "h"),
             uart: uart(fdt),
-            finisher: fdt.compatible("sifive,test0").and_then(|node| first_reg(&node)),
-            initrd: chosen.and_then(|chosen| initrd(&chosen)),
-            arguments: chosen.and_then(|chosen| chosen.string("bootargs")).unwrap_or(""),
+            finisher: fdt.compatible("sifive,test0").next().and_then(|node| first_region(&node)),
+            initrd: fdt.initrd().map(|(start, end)| (Phys(start as usize), Phys(end as usize))),
+            arguments: fdt.bootargs(),
         };
-        let harts = cpus.children().filter(|cpu| cpu.base_name() == "cpu" && is_usable(cpu));
-        for (slot, cpu) in board.hartids.iter_mut().zip(harts) {
-            *slot = Some(cpu.number("reg").ok_or("a cpu without reg")? as usize);
-            board.has_sstc &= has_extension(&cpu, "sstc");
-            board.has_hypervisor &= has_extension(&cpu, "h");
+        for (slot, (start, size)) in board.banks.iter_mut().zip(fdt.memory()) {
+            *slot = Some((Phys(start as usize), Phys((start + size) as usize)));
+        }
+        for (slot, hartid) in board.hartids.iter_mut().zip(fdt.harts()) {
+            *slot = Some(hartid as usize);
         }
         match (board.banks[0], board.hartids[0]) {
             (None, _) => Err("no memory"),
@@ -83,44 +75,28 @@ impl<'a> Board<'a> {
     }
 }
 
-fn banks(fdt: &Fdt<'_>) -> [Option<(Phys, Phys)>; BANKS_MAX] {
-    let mut banks = [None; BANKS_MAX];
-    let Some(root) = fdt.root() else { return banks };
-    let memory = root.children().filter(|node| node.base_name() == "memory");
-    let found = memory.flat_map(|node| node.reg()).filter(|(_, size)| *size > 0);
-    for (slot, (start, size)) in banks.iter_mut().zip(found) {
-        *slot = Some((Phys(start as usize), Phys((start + size) as usize)));
-    }
-    banks
+fn all_harts_have(fdt: &Fdt<'_>, extension: &str) -> bool {
+    let mut harts = fdt.nodes().filter(|node| node.text("device_type") == Some("cpu"));
+    harts.all(|hart| has_extension(&hart, extension))
 }
 
-fn is_usable(cpu: &Node<'_>) -> bool {
-    cpu.string("status").is_none_or(|status| status == "okay")
-}
-
-/// Whether a cpu has an extension: by the list of names, or by the older
+/// Whether a hart has an extension: by the list of names, or by the older
 /// `riscv,isa` string, where single letters come first.
-fn has_extension(cpu: &Node<'_>, name: &str) -> bool {
-    if let Some(list) = cpu.property("riscv,isa-extensions") {
-        return list.split(|&byte| byte == 0).any(|entry| entry == name.as_bytes());
+fn has_extension(hart: &Node<'_>, name: &str) -> bool {
+    if hart.strings("riscv,isa-extensions").any(|entry| entry == name) {
+        return true;
     }
-    let isa = cpu.string("riscv,isa").unwrap_or("");
+    let isa = hart.text("riscv,isa").unwrap_or("");
     let mut parts = isa.split('_');
     let letters = parts.next().unwrap_or("").get(4..).unwrap_or("");
     if name.len() == 1 { letters.contains(name) } else { parts.any(|part| part == name) }
 }
 
-fn first_reg(node: &Node<'_>) -> Option<Phys> {
-    node.reg().next().map(|(start, _)| Phys(start as usize))
+fn first_region(node: &Node<'_>) -> Option<Phys> {
+    node.regions().next().map(|(start, _)| Phys(start as usize))
 }
 
 fn uart(fdt: &Fdt<'_>) -> Option<(Phys, usize)> {
-    let node = fdt.compatible("ns16550a")?;
-    Some((first_reg(&node)?, node.number("reg-shift").unwrap_or(0) as usize))
-}
-
-fn initrd(chosen: &Node<'_>) -> Option<(Phys, Phys)> {
-    let start = chosen.number("linux,initrd-start")? as usize;
-    let end = chosen.number("linux,initrd-end")? as usize;
-    (start < end).then_some((Phys(start), Phys(end)))
+    let node = fdt.compatible("ns16550a").next()?;
+    Some((first_region(&node)?, node.number("reg-shift").unwrap_or(0) as usize))
 }

@@ -1,5 +1,6 @@
 //! What is done with each exit of a guest.
 
+use ha_iov_ext::cause::{LOAD_MMIO_GUEST_FAULT, STORE_MMIO_GUEST_FAULT};
 use hyp_abi::vm::{InternalError, exit as reason};
 use hyp_kernel::addr::GuestPhys;
 use hyp_kernel::insn;
@@ -29,17 +30,14 @@ const WFI: u32 = 0x1050_0073;
 const VSSTATUS_SIE: u64 = 1 << 1;
 /// Mask of the base address in `vstvec`.
 const TVEC_BASE: u64 = !3;
-/// HA-IOV: a device access that was not redirected.
-const LOAD_DEVICE: u64 = 24;
-const STORE_DEVICE: u64 = 25;
 
 /// Serves an exit by exception. `stval`, `htval` and `htinst` are still those
 /// of the exit.
 #[inline]
 pub fn handle(vcpu: &mut Vcpu, cause: u64) -> Outcome {
     match cause {
-        cause::LOAD_GUEST_PAGE | cause::STORE_GUEST_PAGE | LOAD_DEVICE | STORE_DEVICE => {
-            let store = cause == cause::STORE_GUEST_PAGE || cause == STORE_DEVICE;
+        cause::LOAD_GUEST_PAGE | cause::STORE_GUEST_PAGE | LOAD_MMIO_GUEST_FAULT | STORE_MMIO_GUEST_FAULT => {
+            let store = cause == cause::STORE_GUEST_PAGE || cause == STORE_MMIO_GUEST_FAULT;
             data_fault(vcpu, cause, store)
         }
         cause::ECALL_VS => sbi::call(vcpu),
@@ -75,9 +73,11 @@ fn data_fault(vcpu: &mut Vcpu, cause: u64, store: bool) -> Outcome {
 
 #[inline]
 fn touch(vcpu: &Vcpu, gpa: GuestPhys, store: bool) -> Result<Touch, hyp_abi::Error> {
-    if vcpu.vm.is_outside(gpa) {
-        return Ok(Touch::Device);
-    }
+    if vcpu.vm.is_outside(gpa) { Ok(Touch::Device) } else { touch_memory(vcpu, gpa, store) }
+}
+
+#[inline(never)]
+fn touch_memory(vcpu: &Vcpu, gpa: GuestPhys, store: bool) -> Result<Touch, hyp_abi::Error> {
     let process = sched::current().process.as_ref().ok_or(hyp_abi::Error::PermissionDenied)?;
     vcpu.vm.touch(process, gpa, store)
 }
@@ -86,9 +86,14 @@ fn touch(vcpu: &Vcpu, gpa: GuestPhys, store: bool) -> Result<Touch, hyp_abi::Err
 #[inline]
 fn decode(vcpu: &Vcpu) -> Option<insn::Access> {
     match csr_read!("htinst") {
-        0 => fetch_instruction(vcpu.frame.pc).and_then(insn::decode),
+        0 => fetch_and_decode(vcpu.frame.pc),
         htinst => insn::decode_transformed(htinst),
     }
+}
+
+#[cold]
+fn fetch_and_decode(pc: u64) -> Option<insn::Access> {
+    fetch_instruction(pc).and_then(insn::decode)
 }
 
 /// AMO, LR/SC, floating point, or a page table in a device: what a real bus

@@ -185,9 +185,6 @@ impl Vm {
     /// The guest touched `gpa` and has no translation: makes one if there is
     /// memory. Errors are the VMM's: its memory cannot be had.
     pub fn touch(&self, process: &Process, gpa: GuestPhys, store: bool) -> Result<Touch, Error> {
-        if self.is_outside(gpa) {
-            return Ok(Touch::Device);
-        }
         let mut memory = self.memory.lock();
         let region = memory.regions.iter().flatten().find(|region| region.range.contains(gpa));
         match region.copied() {

@@ -4,30 +4,17 @@
 use core::arch::asm;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use hyp_kernel::pte::{A, D, Pte, R, U, V, W};
+use ha_iov_ext::csr::{self, HUEDELEG, UCAUSE, UEPC, USCRATCH, USTATUS, UTINST, UTVAL, UTVEC};
+use ha_iov_ext::fields::{hstatus, huectl, ustatus};
+use ha_iov_ext::pte;
+use hyp_kernel::pte::Pte;
 
 use crate::vm::world_switch;
 
-/// CSR `huectl`.
-pub const HUECTL: u16 = 0x6c3;
-const HUEDELEG: u16 = 0x6c2;
-const HUECTL_NE: u64 = 1;
+/// Sign of HA-IOV, and whether user code may use the N extension.
+pub const HUECTL: u16 = csr::HUECTL;
 /// `hstatus.HUR`.
-pub const HSTATUS_HUR: u64 = 1 << 10;
-/// `PTE.MMIO` of a G-stage leaf.
-const PTE_MMIO: u64 = 1 << 54;
-
-const USTATUS: u16 = 0x000;
-const UTVEC: u16 = 0x005;
-const USCRATCH: u16 = 0x040;
-const UEPC: u16 = 0x041;
-const UCAUSE: u16 = 0x042;
-const UTVAL: u16 = 0x043;
-const UTINST: u16 = 0x84a;
-/// `ustatus.UPV`: the handler was entered from V=1.
-const USTATUS_UPV: u64 = 1 << 7;
-/// `ustatus.UPP`.
-const USTATUS_UPP: u64 = 1 << 8;
+pub const HSTATUS_HUR: u64 = hstatus::HUR;
 
 static SUPPORTED: AtomicBool = AtomicBool::new(false);
 
@@ -62,10 +49,10 @@ pub fn init_hart() {
     }
 }
 
-/// G-stage leaf of a device page: rule G3 wants R=1, X=0, U=1 and nothing else
-/// in the upper bits; W=1 redirects stores too. The page number is ignored (G5).
+/// G-stage leaf of a device page whose loads and stores are redirected. The
+/// page number is ignored (G5).
 pub const fn device_pte() -> Pte {
-    Pte(PTE_MMIO | V | R | W | U | A | D)
+    Pte(pte::DEVICE)
 }
 
 /// With the vCPU, into the hart.
@@ -106,7 +93,7 @@ impl UserTrapState {
         *self = Self { enabled: true, ..Self::default() };
         self.restore();
         self.enabled = enabled;
-        write::<HUECTL>(if enabled { HUECTL_NE } else { 0 });
+        write::<HUECTL>(if enabled { huectl::NE } else { 0 });
     }
 
     /// Out of the hart, when the thread is switched out.
@@ -136,7 +123,7 @@ impl UserTrapState {
         write::<UCAUSE>(self.ucause);
         write::<UTVAL>(self.utval);
         write::<UTINST>(self.utinst);
-        write::<HUECTL>(HUECTL_NE);
+        write::<HUECTL>(huectl::NE);
     }
 
     /// Whether the thread uses them.
@@ -163,16 +150,16 @@ pub struct Redirected {
 /// Takes the redirection that the calling thread's handler is serving, if it is
 /// serving one, and ends it: UPV = UPP = 0.
 pub fn take_redirected() -> Option<Redirected> {
-    let ustatus = read::<USTATUS>();
-    if ustatus & USTATUS_UPV == 0 {
+    let status = read::<USTATUS>();
+    if status & ustatus::UPV == 0 {
         return None;
     }
-    write::<USTATUS>(ustatus & !(USTATUS_UPV | USTATUS_UPP));
+    write::<USTATUS>(status & !(ustatus::UPV | ustatus::UPP));
     Some(Redirected {
         cause: read::<UCAUSE>(),
         pc: read::<UEPC>(),
         gpa: read::<UTVAL>(),
         tinst: read::<UTINST>(),
-        from_supervisor: ustatus & USTATUS_UPP != 0,
+        from_supervisor: status & ustatus::UPP != 0,
     })
 }
