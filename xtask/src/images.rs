@@ -189,5 +189,6 @@ pub fn run_cargo(root: &Path, workspace: &Path, arguments: &[String]) -> Result<
     };
     command.current_dir(root.join(workspace)).args(arguments);
     command.env("CARGO_TARGET_DIR", target_folder(root).join("images"));
-    Ok(run(command).is_ok())
+    let status = command.status().with_context(|| format!("cannot run {command:?}"))?;
+    Ok(status.success())
 }

@@ -50,14 +50,24 @@ fn root() -> Result<PathBuf> {
     Ok(parent.context("xtask lies in the project's top folder")?.to_path_buf())
 }
 
-fn main() -> Result<ExitCode> {
-    let chore = Arguments::parse().chore;
+fn main() -> ExitCode {
+    match run(Arguments::parse().chore) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Does a chore; whether it found everything in order.
+fn run(chore: Chore) -> Result<bool> {
     let root = root()?;
-    let fine = match chore {
-        Chore::Images { check: true, names } => images::check(&root, &names)?,
-        Chore::Images { check: false, names } => images::build(&root, &names)?,
-        Chore::Riscv { workspace, arguments } => images::run_cargo(&root, &workspace, &arguments)?,
-        Chore::Tidy => tidy::check(&root)?,
-    };
-    Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    match chore {
+        Chore::Images { check: true, names } => images::check(&root, &names),
+        Chore::Images { check: false, names } => images::build(&root, &names),
+        Chore::Riscv { workspace, arguments } => images::run_cargo(&root, &workspace, &arguments),
+        Chore::Tidy => tidy::check(&root),
+    }
 }

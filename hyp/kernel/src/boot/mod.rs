@@ -83,7 +83,7 @@ fn set_trap_vector() {
 /// The last steps of every hart, which runs its idle thread from now on.
 fn begin_hart(hart: &'static Hart) {
     // SAFETY: tp is the kernel's pointer to its hart; nobody used it before.
-    unsafe { core::arch::asm!("mv tp, {}", in(reg) hart, options(nomem, nostack)) };
+    unsafe { core::arch::asm!("mv tp, {}", in(reg) hart, options(nostack)) };
     hart.adopt_idle(Thread::new_idle(hart));
     hardware::init_hart();
     csr_write!("sie", INT_SSI | INT_STI);

@@ -87,7 +87,7 @@ impl VcpuLine {
     /// Does it, on the hart where the vCPU is loaded.
     pub fn flush(&self) {
         let requests = self.requests.swap(0, Ordering::AcqRel);
-        csr_set!("hvip", requests & (1 << CLEAR_SHIFT) - 1);
+        csr_set!("hvip", requests & ((1 << CLEAR_SHIFT) - 1));
         csr_clear!("hvip", requests >> CLEAR_SHIFT);
     }
 }
