@@ -20,7 +20,7 @@ use crate::sched::hart::Hart;
 use crate::syscall::syscall;
 use crate::trap::handle::{kernel_trap, user_trap};
 use crate::trap::{EntryRecord, TrapFrame};
-use crate::vm::world_switch::GuestFrame;
+use crate::vm::world_switch::{GuestFrame, SWITCH_FRAME};
 
 global_asm!(
     ".section .text.trap, \"ax\"",
@@ -132,8 +132,8 @@ global_asm!(
     "    addi  sp, sp, {FRAME}",
     "    sret",
 
-    // A guest's exit: its registers go to the guest frame, and the call of
-    // `enter_guest` returns with `scause`.
+    // A guest's exit: its registers go to the guest frame, and `enter_guest`
+    // goes on with `scause`.
     "guest_exit:",
     "    ld sp, {GUEST}(tp)",
     "    sd ra, 1*8(sp)", "    sd gp, 3*8(sp)", "    sd t0, 5*8(sp)", "    sd t1, 6*8(sp)",
@@ -158,12 +158,11 @@ global_asm!(
     "return_from_guest:",
     "    ld    sp, {KERNEL_SP}(tp)",
     "    ld    tp, {HART}(tp)",
-    "    ld ra, 0*8(sp)", "    ld s0, 1*8(sp)", "    ld s1, 2*8(sp)", "    ld s2, 3*8(sp)",
-    "    ld s3, 4*8(sp)", "    ld s4, 5*8(sp)", "    ld s5, 6*8(sp)", "    ld s6, 7*8(sp)",
-    "    ld s7, 8*8(sp)", "    ld s8, 9*8(sp)", "    ld s9, 10*8(sp)", "    ld s10, 11*8(sp)",
-    "    ld s11, 12*8(sp)",
-    "    addi  sp, sp, 112",
-    "    ret",
+    "    ld    t0, 0*8(sp)",
+    "    ld    s0, 1*8(sp)",
+    "    ld    s1, 2*8(sp)",
+    "    addi  sp, sp, {SWITCH_FRAME}",
+    "    jr    t0",
 
     FRAME = const size_of::<TrapFrame>(),
     KERNEL_SP = const offset_of!(EntryRecord, kernel_sp),
@@ -180,6 +179,7 @@ global_asm!(
     GUEST_PC = const offset_of!(GuestFrame, pc),
     GUEST_SSTATUS = const offset_of!(GuestFrame, sstatus),
     SPV = const HSTATUS_SPV,
+    SWITCH_FRAME = const SWITCH_FRAME,
     syscall = sym syscall,
     user_trap = sym user_trap,
     kernel_trap = sym kernel_trap,

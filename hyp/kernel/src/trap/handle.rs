@@ -61,6 +61,7 @@ pub extern "C" fn kernel_trap(frame: &mut TrapFrame) {
 
 /// An interrupt of this hart, whatever ran. This is where threads are
 /// preempted, and where those of a dying process end.
+#[inline(never)]
 pub fn interrupt(cause: u64) {
     match cause & !CAUSE_INTERRUPT {
         IRQ_STI => {

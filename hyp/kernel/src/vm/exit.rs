@@ -32,15 +32,21 @@ const VSSTATUS_SIE: u64 = 1 << 1;
 const TVEC_BASE: u64 = !3;
 
 /// Serves an exit by exception. `stval`, `htval` and `htinst` are still those
-/// of the exit.
-#[inline]
+/// of the exit. Device accesses come first and in line: they are what there is
+/// most of, and what is measured.
+#[inline(always)]
 pub fn handle(vcpu: &mut Vcpu, cause: u64) -> Outcome {
     match cause {
-        cause::LOAD_GUEST_PAGE | cause::STORE_GUEST_PAGE | LOAD_MMIO_GUEST_FAULT | STORE_MMIO_GUEST_FAULT => {
-            let store = cause == cause::STORE_GUEST_PAGE || cause == STORE_MMIO_GUEST_FAULT;
-            data_fault(vcpu, cause, store)
-        }
+        cause::LOAD_GUEST_PAGE | LOAD_MMIO_GUEST_FAULT => data_fault(vcpu, cause, false),
+        cause::STORE_GUEST_PAGE | STORE_MMIO_GUEST_FAULT => data_fault(vcpu, cause, true),
         cause::ECALL_VS => sbi::call(vcpu),
+        _ => handle_rare(vcpu, cause),
+    }
+}
+
+#[inline(never)]
+fn handle_rare(vcpu: &mut Vcpu, cause: u64) -> Outcome {
+    match cause {
         cause::FETCH_GUEST_PAGE => fetch_fault(vcpu),
         cause::VIRTUAL => virtual_instruction(vcpu),
         cause::FETCH_ACCESS | cause::LOAD_ACCESS | cause::STORE_ACCESS => {
@@ -58,7 +64,7 @@ fn fault_gpa() -> GuestPhys {
 }
 
 /// A load, store or AMO without translation: memory, or a device.
-#[inline]
+#[inline(always)]
 fn data_fault(vcpu: &mut Vcpu, cause: u64, store: bool) -> Outcome {
     let gpa = fault_gpa();
     match touch(vcpu, gpa, store) {
@@ -92,6 +98,7 @@ fn decode(vcpu: &Vcpu) -> Option<insn::Access> {
 }
 
 #[cold]
+#[inline(never)]
 fn fetch_and_decode(pc: u64) -> Option<insn::Access> {
     fetch_instruction(pc).and_then(insn::decode)
 }
@@ -99,6 +106,7 @@ fn fetch_and_decode(pc: u64) -> Option<insn::Access> {
 /// AMO, LR/SC, floating point, or a page table in a device: what a real bus
 /// answers with an access fault.
 #[cold]
+#[inline(never)]
 fn not_for_devices(vcpu: &mut Vcpu, store: bool) -> Outcome {
     let cause = if store { cause::STORE_ACCESS } else { cause::LOAD_ACCESS };
     inject(vcpu, cause, csr_read!("stval"))
@@ -144,6 +152,7 @@ pub fn inject(vcpu: &mut Vcpu, cause: u64, value: u64) -> Outcome {
 
 /// Nobody can serve this: the VMM decides what becomes of the guest.
 #[cold]
+#[inline(never)]
 fn internal_error(vcpu: &mut Vcpu, cause: u64) -> Outcome {
     let error = InternalError { scause: cause, sepc: vcpu.frame.pc, stval: csr_read!("stval"), gpa: fault_gpa().0 };
     let page = vcpu.run_page();

@@ -134,6 +134,7 @@ fn is_asked_to_return(thread: &Thread) -> bool {
 }
 
 /// WFI: sleeps until the guest has an interrupt that it enabled.
+#[inline(never)]
 fn wait(thread: &Thread) {
     loop {
         vcpu(thread).line.flush();

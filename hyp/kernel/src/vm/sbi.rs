@@ -37,7 +37,9 @@ const A7: usize = 17;
 /// Answer of a call.
 type Answer = Result<u64, u64>;
 
-/// Serves `ecall` from VS.
+/// Serves `ecall` from VS. Apart from the run loop, which would else load this
+/// file's constants on each of its rounds.
+#[inline(never)]
 pub fn call(vcpu: &mut Vcpu) -> Outcome {
     vcpu.frame.pc += 4;
     let function = vcpu.frame.x[A6];

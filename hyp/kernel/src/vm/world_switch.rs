@@ -2,10 +2,13 @@
 //! needs: 31 registers, `sepc`, `sstatus`, `hstatus`. The way out is in the trap
 //! vector (`guest_exit`), which returns from here.
 
-use core::arch::global_asm;
+use core::arch::{asm, global_asm};
 use core::mem::offset_of;
 
 use crate::trap::EntryRecord;
+
+/// What `enter_guest` leaves on the kernel stack: where to go on, s0, s1.
+pub const SWITCH_FRAME: usize = 32;
 
 /// The guest's registers while it does not run.
 #[derive(Clone, Debug)]
@@ -23,32 +26,6 @@ pub struct GuestFrame {
 
 global_asm!(
     ".section .text.trap, \"ax\"",
-    ".global enter_guest",
-    "enter_guest:",
-    "    addi  sp, sp, -112",
-    "    sd ra, 0*8(sp)", "    sd s0, 1*8(sp)", "    sd s1, 2*8(sp)", "    sd s2, 3*8(sp)",
-    "    sd s3, 4*8(sp)", "    sd s4, 5*8(sp)", "    sd s5, 6*8(sp)", "    sd s6, 7*8(sp)",
-    "    sd s7, 8*8(sp)", "    sd s8, 9*8(sp)", "    sd s9, 10*8(sp)", "    sd s10, 11*8(sp)",
-    "    sd s11, 12*8(sp)",
-    "    ld    t0, {PC}(a1)",
-    "    ld    t1, {SSTATUS}(a1)",
-    "    ld    t2, {HSTATUS}(a1)",
-    "    sd    sp, {KERNEL_SP}(a0)",
-    "    csrw  sscratch, a0",
-    "    csrw  sepc, t0",
-    "    csrw  sstatus, t1",
-    "    csrw  hstatus, t2",
-    "    ld ra, 1*8(a1)", "    ld sp, 2*8(a1)", "    ld gp, 3*8(a1)", "    ld tp, 4*8(a1)",
-    "    ld t0, 5*8(a1)", "    ld t1, 6*8(a1)", "    ld t2, 7*8(a1)", "    ld s0, 8*8(a1)",
-    "    ld s1, 9*8(a1)", "    ld a0, 10*8(a1)", "    ld a2, 12*8(a1)", "    ld a3, 13*8(a1)",
-    "    ld a4, 14*8(a1)", "    ld a5, 15*8(a1)", "    ld a6, 16*8(a1)", "    ld a7, 17*8(a1)",
-    "    ld s2, 18*8(a1)", "    ld s3, 19*8(a1)", "    ld s4, 20*8(a1)", "    ld s5, 21*8(a1)",
-    "    ld s6, 22*8(a1)", "    ld s7, 23*8(a1)", "    ld s8, 24*8(a1)", "    ld s9, 25*8(a1)",
-    "    ld s10, 26*8(a1)", "    ld s11, 27*8(a1)", "    ld t3, 28*8(a1)", "    ld t4, 29*8(a1)",
-    "    ld t5, 30*8(a1)", "    ld t6, 31*8(a1)",
-    "    ld a1, 11*8(a1)",
-    "    sret",
-
     // Ends `enter_guest` from a system call of a UER handler: the frames above
     // it on the kernel stack are forgotten.
     ".global abandon_guest",
@@ -85,12 +62,66 @@ global_asm!(
     "    .quad fetch_guest_code, fetch_guest_code_failed",
     "    .quad probe_huectl, fetch_guest_code_failed",
 
-    PC = const offset_of!(GuestFrame, pc),
-    SSTATUS = const offset_of!(GuestFrame, sstatus),
-    HSTATUS = const offset_of!(GuestFrame, hstatus),
-    KERNEL_SP = const offset_of!(EntryRecord, kernel_sp),
     HUECTL = const super::uer::HUECTL,
 );
+
+/// Runs the guest until it exits, and tells `scause`. In line, so that the
+/// compiler saves the callee-saved registers once, around the run loop, and not
+/// on every entry; s0 and s1 are the ones that it does not let us name.
+///
+/// # Safety
+/// `entry` is the current thread's and names `frame` as its guest; the guest's
+/// vCPU is loaded; interrupts are off. No reference to the frame or to what the
+/// thread's system calls use may be alive: a UER handler may make some before
+/// this returns.
+#[inline(always)]
+pub unsafe fn enter_guest(entry: *mut EntryRecord, frame: *mut GuestFrame) -> u64 {
+    let cause;
+    // SAFETY: the way back (`guest_exit`) restores sp, tp, s0 and s1 and goes on
+    // at label 2; everything else is listed.
+    unsafe {
+        asm!(
+            "lla   t3, 2f",
+            "ld    t0, {PC}(a1)",
+            "ld    t1, {SSTATUS}(a1)",
+            "ld    t2, {HSTATUS}(a1)",
+            "addi  sp, sp, -{SWITCH_FRAME}",
+            "sd    t3, 0*8(sp)",
+            "sd    s0, 1*8(sp)",
+            "sd    s1, 2*8(sp)",
+            "sd    sp, {KERNEL_SP}(a0)",
+            "csrw  sscratch, a0",
+            "csrw  sepc, t0",
+            "csrw  sstatus, t1",
+            "csrw  hstatus, t2",
+            "ld ra, 1*8(a1)", "ld sp, 2*8(a1)", "ld gp, 3*8(a1)", "ld tp, 4*8(a1)",
+            "ld t0, 5*8(a1)", "ld t1, 6*8(a1)", "ld t2, 7*8(a1)", "ld s0, 8*8(a1)",
+            "ld s1, 9*8(a1)", "ld a0, 10*8(a1)", "ld a2, 12*8(a1)", "ld a3, 13*8(a1)",
+            "ld a4, 14*8(a1)", "ld a5, 15*8(a1)", "ld a6, 16*8(a1)", "ld a7, 17*8(a1)",
+            "ld s2, 18*8(a1)", "ld s3, 19*8(a1)", "ld s4, 20*8(a1)", "ld s5, 21*8(a1)",
+            "ld s6, 22*8(a1)", "ld s7, 23*8(a1)", "ld s8, 24*8(a1)", "ld s9, 25*8(a1)",
+            "ld s10, 26*8(a1)", "ld s11, 27*8(a1)", "ld t3, 28*8(a1)", "ld t4, 29*8(a1)",
+            "ld t5, 30*8(a1)", "ld t6, 31*8(a1)",
+            "ld a1, 11*8(a1)",
+            "sret",
+            "2:",
+            PC = const offset_of!(GuestFrame, pc),
+            SSTATUS = const offset_of!(GuestFrame, sstatus),
+            HSTATUS = const offset_of!(GuestFrame, hstatus),
+            KERNEL_SP = const offset_of!(EntryRecord, kernel_sp),
+            SWITCH_FRAME = const SWITCH_FRAME,
+            inlateout("a0") entry => cause,
+            inlateout("a1") frame => _,
+            lateout("ra") _, lateout("t0") _, lateout("t1") _, lateout("t2") _,
+            lateout("a2") _, lateout("a3") _, lateout("a4") _, lateout("a5") _,
+            lateout("a6") _, lateout("a7") _, lateout("s2") _, lateout("s3") _,
+            lateout("s4") _, lateout("s5") _, lateout("s6") _, lateout("s7") _,
+            lateout("s8") _, lateout("s9") _, lateout("s10") _, lateout("s11") _,
+            lateout("t3") _, lateout("t4") _, lateout("t5") _, lateout("t6") _,
+        );
+    }
+    cause
+}
 
 /// Two registers: a value, and 0 when it is valid.
 #[repr(C)]
@@ -100,15 +131,6 @@ struct Checked {
 }
 
 unsafe extern "C" {
-    /// Runs the guest until it exits, and tells `scause`.
-    ///
-    /// # Safety
-    /// `entry` is the current thread's and names `frame` as its guest; the
-    /// guest's vCPU is loaded; interrupts are off. No reference to the frame or
-    /// to what the thread's system calls use may be alive: a UER handler may
-    /// make some before this returns.
-    pub fn enter_guest(entry: *mut EntryRecord, frame: *mut GuestFrame) -> u64;
-
     /// Makes the `enter_guest` that is under way return `cause`.
     ///
     /// # Safety
