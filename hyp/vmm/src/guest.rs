@@ -54,13 +54,8 @@ impl Guest {
         let memory = Mapping::new(args.memory as usize).map_err(refused("guest memory"))?;
         let entry = fill(&memory, args)?;
         let vm = Vm::new().map_err(refused("creating the machine"))?;
-        let region = MemoryRegion {
-            slot: 0,
-            flags: 0,
-            gpa: MEMORY,
-            size: args.memory,
-            userspace_addr: memory.addr() as u64,
-        };
+        let region =
+            MemoryRegion { slot: 0, flags: 0, gpa: MEMORY, size: args.memory, userspace_addr: memory.addr() as u64 };
         // SAFETY: `fill` is done with the memory, and nothing here touches it again.
         unsafe { vm.set_memory_region(&region) }.map_err(refused("guest memory"))?;
         let mut vcpu = vm.create_vcpu().map_err(refused("creating the vCPU"))?;

@@ -62,11 +62,10 @@ fn with_capture(args: &Args) -> Result<i32> {
     let memory = hyp_rt::memory::Mapping::new(size as usize).map_err(|error| alloc::format!("no memory: {error}"))?;
     let memory = Box::leak(Box::new(memory));
     // SAFETY: nobody else knows this memory; a guest never sees it.
-    let mut memory = unsafe { memory.as_mut_slice() };
+    let memory = unsafe { memory.as_mut_slice() };
     // Backed before the measurement starts, so that no page fault of the host falls into it.
     memory.fill(0);
-    let done = run(args, Capture::new(&mut memory), |sink| (sink.count(), sink.checksum().value()))?;
-    let (guest, mut devices) = done;
+    let (guest, mut devices) = run(args, Capture::new(memory), |sink| (sink.count(), sink.checksum().value()))?;
     let sink = devices.uart.sink();
     hyp_rt::sys::console_write(sink.bytes()).map_err(|error| alloc::format!("console: {error}"))?;
     Ok(verdict(args, guest, sink.count(), sink.checksum().value()))

@@ -1,7 +1,7 @@
 //! What the harts see beyond themselves: memory and devices behind one address map.
 
 use rv_devices::finisher::Finish;
-use rv_devices::{AccessError, Aclint, Device, Finisher, Plic, Uart16550, Width};
+use rv_devices::{AccessError, Aclint, Device, Finisher, Plic, Uart16550, Width, plic};
 use rv_hart::{Bus, BusError, Counters, Ram, TimeBase, Wires};
 
 use crate::cost::{CostModel, MARKERS_SNAPSHOT};
@@ -76,6 +76,13 @@ impl Board {
     /// Bytes typed and not yet read by software.
     pub fn unread_input(&self) -> usize {
         self.uart.unread()
+    }
+
+    /// Takes back the oldest byte typed and not yet read by software.
+    pub(crate) fn take_input(&mut self) -> Option<u8> {
+        let byte = self.uart.take_unread();
+        self.settle();
+        byte
     }
 
     /// Moves what the serial port has sent to the end of `sink`.
@@ -161,8 +168,8 @@ impl Bus for Board {
         let time = TimeBase { cycles_per_tick: CYCLES_PER_TICK, offset: self.aclint.mtime_offset() };
         let arrival = self.aclint.msip_arrival(hart);
         Wires {
-            meip: self.plic.pending(2 * hart),
-            seip: self.plic.pending(2 * hart + 1),
+            meip: self.plic.pending(plic::machine_context(hart)),
+            seip: self.plic.pending(plic::supervisor_context(hart)),
             msip: arrival.is_some_and(|at| at <= now),
             mtimecmp: self.aclint.mtimecmp(hart),
             time,

@@ -11,7 +11,7 @@ use rv_hart::{Hart, HartError, RamError};
 
 use crate::board::Board;
 use crate::boot::tree::{Chosen, Tree};
-use crate::boot::{Software, place, reset_vector};
+use crate::boot::{Contents, Software, place, reset_vector};
 use crate::cost::CostModel;
 use crate::htif::Htif;
 use crate::image::ImageError;
@@ -22,6 +22,12 @@ use crate::report::Snapshot;
 pub const HARTS_MAX: usize = 64;
 /// Virtual time between two looks at the host when nothing else limits a run.
 const SLICE_CYCLES: u64 = 20_000_000;
+/// The shortest turn. A reservation does not outlive its hart's turn, so an LR/SC loop must fit into one to make progress.
+const QUANTUM_MIN: u64 = 100;
+/// A timer set later than this (a century and more) never comes: sums of times must not overflow.
+const TIME_MAX: u64 = 1 << 62;
+/// Snapshots kept; software that asks for more is not served, as each takes memory of the host.
+const SNAPSHOTS_MAX: usize = 1000;
 
 /// Makes the extensions of one hart.
 pub type ExtensionFactory = Box<dyn FnMut(u64) -> Vec<Box<dyn Extension>>>;
@@ -32,7 +38,7 @@ pub struct MachineConfig {
     pub harts: usize,
     /// Bytes of memory, a multiple of 4 KiB. Reserved, not touched.
     pub memory: u64,
-    /// Cycles that a hart runs before the next one's turn, at least 1, when there are several.
+    /// Cycles that a hart runs before the next one's turn, at least 100, when there are several.
     pub quantum: u64,
     /// What events cost.
     pub costs: CostModel,
@@ -62,9 +68,12 @@ pub enum MachineError {
     /// The memory size is not usable.
     #[error("memory of {0:#x} bytes: it must be a multiple of 4 KiB, and not nothing")]
     Memory(u64),
-    /// A quantum of no time.
-    #[error("the quantum must be at least one cycle")]
-    Quantum,
+    /// A quantum in which an LR/SC loop could not be completed.
+    #[error("a quantum of {0} cycles is too short: it must be at least {QUANTUM_MIN}")]
+    Quantum(u64),
+    /// The kernel command line can't be handed over.
+    #[error("the kernel command line has a NUL character in it")]
+    CommandLine,
     /// The address map has no room.
     #[error(transparent)]
     Map(#[from] MapError),
@@ -108,6 +117,8 @@ pub struct Machine {
     harts: Vec<Hart>,
     /// `Board::changes` when each hart last looked.
     seen: Vec<u64>,
+    /// Idle time of each hart in the newest snapshot.
+    idle_shown: Vec<u64>,
     /// Virtual time that all harts have reached.
     now: u64,
     quantum: u64,
@@ -116,7 +127,11 @@ pub struct Machine {
     output: Vec<u8>,
     symbols: BTreeMap<String, u64>,
     snapshots: Vec<(u16, Snapshot)>,
+    /// The hart whose turn it is, when a round was interrupted.
     turn: usize,
+    /// What was loaded, for a reset.
+    software: Software,
+    loaded: bool,
 }
 
 impl Machine {
@@ -132,8 +147,8 @@ impl Machine {
         if memory == 0 || !memory.is_multiple_of(4096) {
             return Err(MachineError::Memory(memory));
         }
-        if quantum == 0 {
-            return Err(MachineError::Quantum);
+        if quantum < QUANTUM_MIN {
+            return Err(MachineError::Quantum(quantum));
         }
         let map = AddressMap::board(memory)?;
         let hart_costs = costs.costs();
@@ -147,6 +162,7 @@ impl Machine {
             board,
             harts,
             seen: vec![u64::MAX; count],
+            idle_shown: vec![0; count],
             now: 0,
             quantum,
             tree: Tree { harts: count as u32, memory, isa },
@@ -155,6 +171,8 @@ impl Machine {
             symbols: BTreeMap::new(),
             snapshots: Vec::new(),
             turn: 0,
+            software: Software::default(),
+            loaded: false,
         })
     }
 
@@ -163,15 +181,22 @@ impl Machine {
     /// # Errors
     /// Which file does not fit, where, and why.
     pub fn load(&mut self, software: &Software) -> Result<(), MachineError> {
+        if software.append.as_ref().is_some_and(|append| append.contains('\0')) {
+            return Err(MachineError::CommandLine);
+        }
+        let contents = if self.loaded { Contents::Used } else { Contents::Fresh };
         let memory = self.memory();
-        let placed = place(&mut self.board.ram, memory, software, &self.tree)?;
+        let placed = place(&mut self.board.ram, contents, memory, software, &self.tree)?;
         self.board.ram.write_bytes(ROM.base, &reset_vector(&placed))?;
         let symbol = |name: &str| placed.symbols.get(name).copied();
-        self.htif = symbol("tohost").map(|tohost| Htif { tohost, fromhost: symbol("fromhost") });
+        self.htif = symbol("tohost").map(|tohost| Htif::new(tohost, symbol("fromhost")));
         if let Some(htif) = self.htif {
             self.board.ram.watch(htif.tohost, 8);
         }
         self.symbols = placed.symbols;
+        self.software = software.clone();
+        self.loaded = true;
+        self.reset_harts();
         Ok(())
     }
 
@@ -211,21 +236,29 @@ impl Machine {
         self.board.drain_output(sink);
     }
 
-    /// Counters of all harts now.
+    /// Counters of all harts now. Looking changes nothing for software: a hart that waits is credited with the idle time up to now, although
+    /// it may turn out to have woken within the quantum.
     pub fn snapshot(&mut self) -> Snapshot {
-        let now = self.harts.iter().map(|hart| hart.state.cycles).max().unwrap_or(self.now).max(self.now);
-        for hart in self.harts.iter_mut().filter(|hart| hart.state.waiting) {
-            hart.idle_until(now);
-        }
         self.harts.iter_mut().for_each(Hart::account);
+        let now = self.harts.iter().map(|hart| hart.state.cycles).max().unwrap_or(self.now).max(self.now);
+        let counters = |(hart, shown): (&Hart, &mut u64)| {
+            let mut counters = hart.counters().clone();
+            if hart.state.waiting {
+                counters.idle += now.saturating_sub(hart.state.cycles);
+            }
+            // A counter never goes back, not even by what was credited too early.
+            *shown = counters.idle.max(*shown);
+            counters.idle = *shown;
+            counters
+        };
         Snapshot {
             cycles: now,
-            harts: self.harts.iter().map(|hart| hart.counters().clone()).collect(),
+            harts: self.harts.iter().zip(&mut self.idle_shown).map(counters).collect(),
             padding_points: self.board.marked().clone(),
         }
     }
 
-    /// The snapshots that software asked for by markers, in order.
+    /// The snapshots that software asked for by markers, in order; the first thousand of them.
     pub fn snapshots(&self) -> &[(u16, Snapshot)] {
         &self.snapshots
     }
@@ -243,12 +276,15 @@ impl Machine {
         }
         let mut bytes = vec![0; len as usize];
         self.board.ram.read_bytes(from, &mut bytes).map_err(|error| error.to_string())?;
+        // The last line is a whole word too.
+        bytes.resize(bytes.len().next_multiple_of(granularity.max(1)), 0);
         let line = |word: &[u8]| word.iter().rev().map(|byte| format!("{byte:02x}")).collect::<String>() + "\n";
         Ok(bytes.chunks(granularity.max(1)).map(line).collect())
     }
 
-    /// Runs until something ends the run, or a limit is reached.
+    /// Runs until something ends the run, or a limit is reached. Where a run is cut into slices makes no difference to software.
     pub fn run(&mut self, limits: &Limits) -> Stop {
+        self.give_character();
         let end = self.now.saturating_add(limits.slice.unwrap_or(SLICE_CYCLES).max(1));
         loop {
             if let Some(stop) = self.round(end, limits.max_insns) {
@@ -260,10 +296,21 @@ impl Machine {
         }
     }
 
-    /// The end of the current turn.
+    /// A program that waits for a character through HTIF gets it, if one was typed.
+    fn give_character(&mut self) {
+        if let Some(htif) = self.htif.as_mut().filter(|htif| htif.reading)
+            && let Some(character) = self.board.take_input()
+        {
+            htif.give(&mut self.board.ram, character);
+        }
+    }
+
+    /// The end of the current round. Several harts always have whole quanta, so that their interleaving hangs on no slice.
     fn horizon(&self, end: u64) -> u64 {
-        let span = if self.harts.len() == 1 { SLICE_CYCLES } else { self.quantum };
-        let next = self.now.saturating_add(span);
+        if self.harts.len() > 1 {
+            return self.now.saturating_add(self.quantum);
+        }
+        let next = self.now.saturating_add(SLICE_CYCLES);
         if end > self.now { next.min(end) } else { next }
     }
 
@@ -329,7 +376,7 @@ impl Machine {
             return None;
         }
         match self.harts.iter().map(|hart| hart.state.next_event()).min() {
-            Some(event) if event != u64::MAX => {
+            Some(event) if event < TIME_MAX => {
                 self.now = event.max(self.now);
                 None
             }
@@ -341,7 +388,9 @@ impl Machine {
     fn attend(&mut self) -> Option<Stop> {
         if let Some(number) = self.board.take_marker() {
             let snapshot = self.snapshot();
-            self.snapshots.push((number, snapshot));
+            if self.snapshots.len() < SNAPSHOTS_MAX {
+                self.snapshots.push((number, snapshot));
+            }
         }
         if let Some(finish) = self.board.take_finish() {
             match finish {
@@ -351,16 +400,28 @@ impl Machine {
             }
         }
         if self.board.ram.take_watch_hit() {
-            return self.htif?.serve(&mut self.board.ram, &mut self.output).map(Stop::Exit);
+            let exit = self.htif.as_mut()?.serve(&mut self.board.ram, &mut self.output);
+            self.give_character();
+            return exit.map(Stop::Exit);
         }
         None
     }
 
-    /// Resets harts and devices; memory and virtual time stay.
+    /// Resets harts and devices, and loads the files anew: software has written to its data. Virtual time and other memory stay.
     fn reset(&mut self) {
         self.board.reset();
-        for hart in &mut self.harts {
-            hart.reset(ROM.base);
+        let memory = self.memory();
+        let placed = place(&mut self.board.ram, Contents::Used, memory, &self.software, &self.tree);
+        debug_assert!(placed.is_ok(), "the same files were placed before");
+        if let Some(htif) = &mut self.htif {
+            htif.reading = false;
         }
+        self.reset_harts();
+    }
+
+    /// Puts all harts at the reset vector.
+    fn reset_harts(&mut self) {
+        self.harts.iter_mut().for_each(|hart| hart.reset(ROM.base));
+        self.seen.fill(u64::MAX);
     }
 }

@@ -242,11 +242,14 @@ impl Thread {
     /// Takes the thread's vCPU out of the hart and gives it back.
     pub fn release_vcpu(&self) {
         let vcpu = self.vcpu.replace(ptr::null_mut());
-        self.in_guest.set(false);
+        let was_in_guest = self.in_guest.replace(false);
         if !vcpu.is_null() {
             // SAFETY: made by `set_vcpu` with `into_raw`; the thread is in the
             // kernel, outside of the run loop for good.
             let mut vcpu = unsafe { Box::from_raw(vcpu) };
+            if was_in_guest {
+                vcpu.swap_counter_enable();
+            }
             vcpu.unload();
             vcpu.unmap_run_page(self.process.as_ref().expect("vCPUs belong to processes"));
         }
@@ -258,6 +261,9 @@ impl Thread {
         // SAFETY: the thread is being switched, so nobody else uses its cells.
         unsafe {
             if !vcpu.is_null() {
+                if self.in_guest.get() {
+                    (*vcpu).swap_counter_enable();
+                }
                 (*vcpu).unload();
             }
             self.user_traps().save();
@@ -271,8 +277,10 @@ impl Thread {
         unsafe {
             self.user_traps().restore();
             if self.in_guest.get() {
-                (*self.vcpu.get()).load();
-                (*self.vcpu.get()).set_handler_hstatus();
+                let vcpu = self.vcpu.get();
+                (*vcpu).load();
+                (*vcpu).swap_counter_enable();
+                (*vcpu).set_handler_hstatus();
             }
         }
     }

@@ -29,10 +29,31 @@ pub extern "C" fn user_trap(frame: &mut TrapFrame) {
     };
     let thread = sched::current();
     let process = thread.process.as_ref().expect("kernel threads do not run in user mode");
+    if cause == cause::ILLEGAL && thread.in_guest() && read_counter(frame, address as u32) {
+        return;
+    }
     let served = access.is_some_and(|access| process.space.lock().fault(UserVirt(address), access).is_ok());
     if !served {
         kill(thread, cause, frame.pc, address);
     }
+}
+
+/// Reads a counter for a UER handler: the guest's `scounteren` is in place then,
+/// and what the guest allows to its users must not matter to the VMM.
+fn read_counter(frame: &mut TrapFrame, instruction: u32) -> bool {
+    // csrrs rd, csr, x0
+    let value = match instruction & !(0x1f << 7) {
+        0xc000_2073 => csr_read!("cycle"),
+        0xc010_2073 => csr_read!("time"),
+        0xc020_2073 => csr_read!("instret"),
+        _ => return false,
+    };
+    let rd = (instruction >> 7 & 0x1f) as usize;
+    if rd != 0 {
+        frame.x[rd - 1] = value as usize;
+    }
+    frame.pc += 4;
+    true
 }
 
 /// Ends the process of a thread that did what cannot be served.

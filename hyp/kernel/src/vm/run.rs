@@ -19,7 +19,7 @@ use crate::vm::hardware::{HOST_HSTATUS, guest_has_sstc};
 use crate::vm::uer;
 use crate::vm::vcpu::{Completion, Vcpu};
 use crate::vm::world_switch::{abandon_guest, enter_guest};
-use crate::{csr_clear, csr_read, csr_swap, csr_write};
+use crate::{csr_clear, csr_read, csr_write};
 
 /// Cause with which [`uer_exit`] ends the guest's run; no hardware cause.
 const CAUSE_UER_EXIT: u64 = 0x100;
@@ -76,9 +76,7 @@ fn begin(thread: &Thread, handle: usize) -> Result<(), Error> {
     if !vcpu.is_loaded() {
         vcpu.load();
     }
-    // There is one scounteren, and the guest writes it: the VMM gets its own
-    // back whenever it runs, apart from its UER handler.
-    vcpu.scounteren = csr_swap!("scounteren", vcpu.scounteren);
+    vcpu.swap_counter_enable();
     let frame = &raw mut vcpu.frame;
     // SAFETY: the thread's own record, in the kernel.
     unsafe { (*thread.entry()).guest = frame as usize };
@@ -91,7 +89,7 @@ fn end(thread: &Thread) {
     thread.set_in_guest(false);
     thread.reset_kernel_stack();
     let vcpu = vcpu(thread);
-    vcpu.scounteren = csr_swap!("scounteren", vcpu.scounteren);
+    vcpu.swap_counter_enable();
     // What the way back to user mode relies on, see the trap vector.
     csr_write!("hstatus", HOST_HSTATUS);
     csr_clear!("sstatus", SSTATUS_SPP);

@@ -27,7 +27,7 @@ use crate::vm::context::{FloatRegisters, GuestCsrs};
 use crate::vm::hardware::{HOST_HSTATUS, has_vmids};
 use crate::vm::uer;
 use crate::vm::world_switch::GuestFrame;
-use crate::{csr_clear, csr_read, csr_set, csr_write};
+use crate::{csr_clear, csr_read, csr_set, csr_swap, csr_write};
 
 static NEXT_ID: AtomicUsize = AtomicUsize::new(1);
 
@@ -105,7 +105,7 @@ pub struct Vcpu {
     /// The process's handle for it.
     pub handle: usize,
     /// The guest's `scounteren`, while the host's is in place.
-    pub scounteren: u64,
+    scounteren: u64,
     run_page: OwnedFrames,
     run_page_address: usize,
     id: usize,
@@ -241,6 +241,14 @@ impl Vcpu {
             unsafe { self.float.save() };
         }
         csr_clear!("sstatus", SSTATUS_FS);
+    }
+
+    /// There is one `scounteren`, which the guest writes in place of the host's.
+    /// It is the guest's in the run loop (and in UER handlers, for which the
+    /// kernel reads counters), the host's elsewhere.
+    #[inline]
+    pub fn swap_counter_enable(&mut self) {
+        self.scounteren = csr_swap!("scounteren", self.scounteren);
     }
 
     /// `hstatus` for a UER handler that goes on after its thread was switched

@@ -40,6 +40,13 @@ impl Uart16550 {
         self.state.line.len() + self.state.receiver.len()
     }
 
+    /// Takes back the oldest byte that software has not read, for a console that reads past the port.
+    pub fn take_unread(&mut self) -> Option<u8> {
+        let byte = self.state.receiver.pop_front();
+        self.fill_receiver();
+        byte.or_else(|| self.state.line.pop_front())
+    }
+
     /// Moves everything sent since the last call to the end of `sink`.
     pub fn drain_output(&mut self, sink: &mut Vec<u8>) {
         sink.append(&mut self.state.output);

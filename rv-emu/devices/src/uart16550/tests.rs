@@ -244,6 +244,18 @@ fn overrun_is_reported_once_and_first() {
 }
 
 #[test]
+fn unread_bytes_can_be_taken_back_in_order() {
+    let mut uart = Uart16550::new();
+    uart.push_input(b"abc");
+    assert_eq!(read(&mut uart, DATA), u64::from(b'a'));
+    assert_eq!((uart.take_unread(), uart.take_unread()), (Some(b'b'), Some(b'c')));
+    assert_eq!((uart.take_unread(), read(&mut uart, LSR)), (None, 0x60));
+    write(&mut uart, MCR, 0x10);
+    uart.push_input(b"d");
+    assert_eq!(uart.take_unread(), Some(b'd'), "also what waits while the line is disconnected");
+}
+
+#[test]
 fn status_registers_are_read_only() {
     let mut uart = Uart16550::new();
     let before = uart.save();

@@ -166,6 +166,10 @@ impl Hart {
                 Err(trap) => return self.trap(trap, 0),
             },
         };
+        // Finding it may have taken a walk, and time.
+        if self.must_stop() {
+            return;
+        }
         // SAFETY: blocks are dropped between runs of blocks only.
         let block = unsafe { &*block };
         self.page = pc & !(PAGE_SIZE - 1);

@@ -7,7 +7,7 @@ mod place;
 mod reset;
 pub mod tree;
 
-pub(crate) use place::place;
+pub(crate) use place::{Contents, place};
 pub(crate) use reset::reset_vector;
 
 use crate::image::Image;

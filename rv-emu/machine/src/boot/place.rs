@@ -1,6 +1,7 @@
 //! Putting files into memory, none over another.
 
 use rv_hart::Ram;
+use rv_hart::ram::PAGE_SIZE;
 
 use super::Software;
 use super::tree::{Chosen, Tree};
@@ -11,7 +12,7 @@ use crate::map::{RAM_BASE, Range};
 const KERNEL_OFFSET: u64 = 2 << 20;
 /// The archive starts half-way up, but no more than this above the kernel.
 const INITRD_OFFSET_MAX: u64 = 128 << 20;
-/// The device tree stays below 3 GiB above the start of memory, and starts at a multiple of 2 MiB.
+/// The device tree ends below 3 GiB, where 32-bit firmware reaches it too, and starts at a multiple of 2 MiB.
 const TREE_LIMIT: u64 = 3 << 30;
 const TREE_ALIGN: u64 = 2 << 20;
 
@@ -30,16 +31,32 @@ pub(crate) struct Placed {
 
 struct Placer<'a> {
     ram: &'a mut Ram,
+    contents: Contents,
     memory: Range,
     taken: Vec<(Range, String)>,
+}
+
+/// What memory holds before it is loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Contents {
+    /// Zeros, as the host gave it: what shall be zero need not be touched.
+    Fresh,
+    /// What software has left there.
+    Used,
 }
 
 /// Loads `software` and the device tree.
 ///
 /// # Errors
 /// Which file does not fit, where, and why.
-pub(crate) fn place(ram: &mut Ram, memory: Range, software: &Software, tree: &Tree) -> Result<Placed, ImageError> {
-    let mut placer = Placer { ram, memory, taken: Vec::new() };
+pub(crate) fn place(
+    ram: &mut Ram,
+    contents: Contents,
+    memory: Range,
+    software: &Software,
+    tree: &Tree,
+) -> Result<Placed, ImageError> {
+    let mut placer = Placer { ram, contents, memory, taken: Vec::new() };
     let mut placed = Placed { entry: RAM_BASE, next: 0, tree: 0, symbols: Default::default() };
     if let Some(bios) = &software.bios {
         placed.entry = placer.image(bios, RAM_BASE)?;
@@ -62,17 +79,20 @@ pub(crate) fn place(ram: &mut Ram, memory: Range, software: &Software, tree: &Tr
 }
 
 impl Placer<'_> {
-    /// Loads a program: ELF where it says, anything else at `base`. Returns its first instruction.
+    /// Loads a program: at `base` if it may lie anywhere, else where it says. Returns its first instruction.
     fn image(&mut self, image: &Image, base: u64) -> Result<u64, ImageError> {
-        let offset = if image.is_elf() { 0 } else { base };
+        let offset = if image.movable { base } else { 0 };
         for segment in &image.segments {
             let addr = segment.addr.wrapping_add(offset);
             self.put(&image.name, "a segment", addr, &segment.bytes, segment.len)?;
         }
-        Ok(image.entry.unwrap_or(base))
+        Ok(image.entry.unwrap_or(0).wrapping_add(offset))
     }
 
     fn initrd(&mut self, bytes: &[u8]) -> Result<Range, ImageError> {
+        if bytes.is_empty() {
+            return Err(ImageError::Empty { file: "initrd".to_owned() });
+        }
         let offset = (self.memory.len() / 2).min(INITRD_OFFSET_MAX);
         let addr = RAM_BASE + KERNEL_OFFSET + offset;
         self.put("initrd", "the archive", addr & !0xfff, bytes, bytes.len() as u64)
@@ -80,7 +100,7 @@ impl Placer<'_> {
 
     fn tree(&mut self, bytes: &[u8]) -> Result<u64, ImageError> {
         let len = bytes.len() as u64;
-        let limit = self.memory.end().min(RAM_BASE + TREE_LIMIT);
+        let limit = self.memory.end().min(TREE_LIMIT);
         let addr = limit.saturating_sub(len) & !(TREE_ALIGN - 1);
         // Little machines have no room for the alignment.
         let addr = if addr > RAM_BASE { addr } else { limit.saturating_sub(len) & !0xfff };
@@ -88,19 +108,33 @@ impl Placer<'_> {
     }
 
     fn put(&mut self, file: &str, what: &str, addr: u64, bytes: &[u8], len: u64) -> Result<Range, ImageError> {
+        let memory = self.memory;
         let outside = || ImageError::Outside {
             file: file.to_owned(),
             what: what.to_owned(),
             addr,
             len,
-            memory: self.memory.to_string(),
+            memory: memory.to_string(),
         };
-        let range = Range::new(addr, len).filter(|range| self.memory.contains(*range)).ok_or_else(outside)?;
+        let range = Range::new(addr, len).filter(|range| memory.contains(*range)).ok_or_else(outside)?;
         if let Some((_, other)) = self.taken.iter().find(|(taken, _)| taken.overlaps(range)) {
             return Err(ImageError::Overlap { file: file.to_owned(), addr, len, other: other.clone() });
         }
         self.ram.write_bytes(addr, bytes).map_err(|_| outside())?;
+        if self.contents == Contents::Used {
+            let rest = addr + bytes.len() as u64..addr + len;
+            self.clear(rest).map_err(|_| outside())?;
+        }
         self.taken.push((range, format!("{file} at {range}")));
         Ok(range)
+    }
+
+    fn clear(&mut self, range: std::ops::Range<u64>) -> Result<(), rv_hart::RamError> {
+        let zeros = [0; PAGE_SIZE as usize];
+        for addr in range.clone().step_by(PAGE_SIZE as usize) {
+            let len = (range.end - addr).min(PAGE_SIZE);
+            self.ram.write_bytes(addr, &zeros[..len as usize])?;
+        }
+        Ok(())
     }
 }

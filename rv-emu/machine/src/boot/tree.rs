@@ -1,5 +1,6 @@
 //! The device tree, made from the board's own map.
 
+use rv_devices::plic;
 use vm_fdt::{Error, FdtWriter};
 
 use crate::board::TIMEBASE_HZ;
@@ -7,7 +8,6 @@ use crate::map::{DEVICES, Part, RAM_BASE, Range, Row};
 
 const PLIC_PHANDLE: u32 = 0x1000;
 const TEST_PHANDLE: u32 = 0x1001;
-const PLIC_SOURCES: u32 = 95;
 /// Interrupt numbers at a hart: M and S software, timer, external.
 const M_SOFTWARE: u32 = 3;
 const M_TIMER: u32 = 7;
@@ -110,7 +110,7 @@ impl Tree {
                 fdt.property_u32("#address-cells", 0)?;
                 fdt.property_null("interrupt-controller")?;
                 fdt.property_array_u32("interrupts-extended", &self.lines(M_EXTERNAL, S_EXTERNAL))?;
-                fdt.property_u32("riscv,ndev", PLIC_SOURCES)?;
+                fdt.property_u32("riscv,ndev", plic::SOURCES)?;
                 fdt.property_phandle(PLIC_PHANDLE)
             }
             Part::Uart => {

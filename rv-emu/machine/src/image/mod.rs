@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use goblin::elf::Elf;
-use goblin::elf::header::{EI_CLASS, ELFCLASS64, EM_RISCV};
-use goblin::elf::program_header::PT_LOAD;
+use goblin::elf::header::{EI_CLASS, EI_DATA, ELFCLASS64, ELFDATA2LSB, EM_RISCV, ET_DYN, ET_EXEC};
+use goblin::elf::program_header::{PT_LOAD, ProgramHeader};
 
 /// A file larger than this is taken for a mistake.
 const FILE_MAX: u64 = 2 << 30;
@@ -42,6 +42,14 @@ pub enum ImageError {
         file: String,
         /// What is wrong.
         reason: String,
+    },
+    /// It is packed, and nothing here unpacks it.
+    #[error("{file}: this is a {format} file: unpack it first")]
+    Packed {
+        /// The file.
+        file: String,
+        /// How it is packed.
+        format: &'static str,
     },
     /// It is ELF for another machine.
     #[error("{file}: an ELF file, but not for 64-bit little-endian RISC-V ({reason})")]
@@ -82,7 +90,7 @@ pub enum ImageError {
 /// A part of a program that goes to one place in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
-    /// Physical address; relative to the load address in a raw image.
+    /// Physical address; relative to the load address in a movable image.
     pub addr: u64,
     /// The bytes of the file.
     pub bytes: Vec<u8>,
@@ -97,6 +105,8 @@ pub struct Image {
     pub name: String,
     /// Entry point, for ELF.
     pub entry: Option<u64>,
+    /// May lie anywhere: addresses are relative to where the loader puts it. Raw bytes, and position-independent ELF linked at 0.
+    pub movable: bool,
     /// What goes where.
     pub segments: Vec<Segment>,
     /// Symbols by name, for ELF with a symbol table.
@@ -126,17 +136,23 @@ impl Image {
         if bytes.is_empty() {
             return Err(ImageError::Empty { file: name.to_owned() });
         }
-        if bytes.starts_with(b"\x7fELF") { elf(name, &bytes) } else { Ok(Image::raw(name, bytes)) }
+        if bytes.starts_with(b"\x7fELF") {
+            return elf(name, &bytes);
+        }
+        match packed(&bytes) {
+            Some(format) => Err(ImageError::Packed { file: name.to_owned(), format }),
+            None => Ok(Image::raw(name, bytes)),
+        }
     }
 
     /// Raw bytes that go to wherever the loader puts them.
     pub fn raw(name: &str, bytes: Vec<u8>) -> Image {
         let len = bytes.len() as u64;
         let segments = vec![Segment { addr: 0, bytes, len }];
-        Image { name: name.to_owned(), entry: None, segments, symbols: BTreeMap::new() }
+        Image { name: name.to_owned(), entry: None, movable: true, segments, symbols: BTreeMap::new() }
     }
 
-    /// Whether addresses are the file's own.
+    /// Whether it came with an entry point and, perhaps, symbols.
     pub fn is_elf(&self) -> bool {
         self.entry.is_some()
     }
@@ -149,18 +165,61 @@ impl Image {
     }
 }
 
+/// Raw bytes are run as they are, which makes no sense of a packed kernel.
+fn packed(bytes: &[u8]) -> Option<&'static str> {
+    let formats: [(&[u8], &str); 5] = [
+        (b"\x1f\x8b", "gzip"),
+        (b"\x28\xb5\x2f\xfd", "zstd"),
+        (b"\xfd7zXZ", "xz"),
+        (b"BZh", "bzip2"),
+        (b"MZ\0\0zimg", "self-extracting EFI"),
+    ];
+    formats.iter().find(|(magic, _)| bytes.starts_with(magic)).map(|(_, format)| *format)
+}
+
+/// Loadable segments, entry and symbols, all checked against the file and one another.
 fn elf(name: &str, bytes: &[u8]) -> Result<Image, ImageError> {
-    let file = || name.to_owned();
-    let malformed = |reason: String| ImageError::Malformed { file: file(), reason };
-    let other = |reason: String| ImageError::OtherMachine { file: file(), reason };
-    // The class first: goblin would read a 32-bit file too.
+    let malformed = |reason: String| ImageError::Malformed { file: name.to_owned(), reason };
+    let other = |reason: &str| ImageError::OtherMachine { file: name.to_owned(), reason: reason.to_owned() };
+    // Class and byte order first: goblin would read the other ones too.
     if bytes.get(EI_CLASS).is_some_and(|class| *class != ELFCLASS64) {
-        return Err(other("32-bit".to_owned()));
+        return Err(other("32-bit"));
+    }
+    if bytes.get(EI_DATA).is_some_and(|data| *data != ELFDATA2LSB) {
+        return Err(other("big-endian"));
     }
     let elf = Elf::parse(bytes).map_err(|error| malformed(error.to_string()))?;
-    if elf.header.e_machine != EM_RISCV || !elf.little_endian {
-        return Err(other(format!("machine {}", elf.header.e_machine)));
+    if elf.header.e_machine != EM_RISCV {
+        return Err(other(&format!("machine {}", elf.header.e_machine)));
     }
+    if !matches!(elf.header.e_type, ET_EXEC | ET_DYN) {
+        return Err(malformed(format!("type {} is not an executable; was it linked?", elf.header.e_type)));
+    }
+    let segments = segments(&elf, bytes).map_err(malformed)?;
+    let entry = entry(&elf).ok_or_else(|| malformed(format!("no code at the entry point {:#x}", elf.entry)))?;
+    let movable = elf.header.e_type == ET_DYN && segments.iter().any(|segment| segment.addr == 0);
+    let symbols = elf
+        .syms
+        .iter()
+        .filter_map(|symbol| Some((elf.strtab.get_at(symbol.st_name)?.to_owned(), symbol.st_value)))
+        .filter(|(symbol, _)| !symbol.is_empty())
+        .collect();
+    Ok(Image { name: name.to_owned(), entry: Some(entry), movable, segments, symbols })
+}
+
+/// Physical address of the entry point: harts start untranslated. A kernel that is linked to virtual addresses may give its entry point
+/// as either.
+fn entry(elf: &Elf<'_>) -> Option<u64> {
+    let offset_in = |base: u64, header: &ProgramHeader| {
+        elf.entry.checked_sub(base).filter(|offset| *offset < header.p_memsz)?.checked_add(header.p_paddr)
+    };
+    let mut loaded = elf.program_headers.iter().filter(|header| header.p_type == PT_LOAD);
+    let linked = loaded.clone().find_map(|header| offset_in(header.p_vaddr, header));
+    let entry = linked.or_else(|| loaded.find_map(|header| offset_in(header.p_paddr, header)))?;
+    entry.is_multiple_of(2).then_some(entry)
+}
+
+fn segments(elf: &Elf<'_>, bytes: &[u8]) -> Result<Vec<Segment>, String> {
     let mut segments = Vec::new();
     for header in elf.program_headers.iter().filter(|h| h.p_type == PT_LOAD && h.p_memsz != 0) {
         let addr = header.p_paddr;
@@ -168,22 +227,16 @@ fn elf(name: &str, bytes: &[u8]) -> Result<Image, ImageError> {
         let data = from
             .checked_add(header.p_filesz)
             .and_then(|to| bytes.get(from as usize..to as usize))
-            .ok_or_else(|| malformed(format!("the segment at {addr:#x} goes beyond the end of the file")))?;
+            .ok_or_else(|| format!("the segment at {addr:#x} goes beyond the end of the file"))?;
         if header.p_filesz > header.p_memsz || addr.checked_add(header.p_memsz).is_none() {
-            return Err(malformed(format!("the segment at {addr:#x} has an impossible size")));
+            return Err(format!("the segment at {addr:#x} has an impossible size"));
         }
         segments.push(Segment { addr, bytes: data.to_vec(), len: header.p_memsz });
     }
     if segments.is_empty() {
-        return Err(malformed("nothing to load".to_owned()));
+        return Err("nothing to load".to_owned());
     }
-    let symbols = elf
-        .syms
-        .iter()
-        .filter_map(|symbol| Some((elf.strtab.get_at(symbol.st_name)?.to_owned(), symbol.st_value)))
-        .filter(|(symbol, _)| !symbol.is_empty())
-        .collect();
-    Ok(Image { name: file(), entry: Some(elf.entry), segments, symbols })
+    Ok(segments)
 }
 
 #[cfg(test)]
@@ -230,6 +283,54 @@ mod tests {
         assert!(text(|b| b[64 + 24..64 + 32].fill(0xff)).contains("impossible size"));
         assert!(text(|b| b[64] = 2).contains("nothing to load"));
         assert!(matches!(Image::parse("e", vec![]), Err(ImageError::Empty { .. })));
+    }
+
+    #[test]
+    fn other_formats_are_refused_by_name() {
+        let text = |change: fn(&mut Vec<u8>)| header(change).unwrap_err().to_string();
+        assert!(text(|b| b[5] = 2).contains("big-endian"));
+        assert!(text(|b| b[16] = 1).contains("was it linked?"));
+        assert!(text(|b| b[24] = 16).contains("no code at the entry point 0x80000010"));
+        assert!(text(|b| b[24] = 1).contains("no code at the entry point 0x80000001"));
+        let packed = Image::parse("vmlinuz", b"\x1f\x8b\x08".to_vec()).unwrap_err().to_string();
+        assert_eq!(packed, "vmlinuz: this is a gzip file: unpack it first");
+    }
+
+    #[test]
+    fn the_entry_point_may_be_virtual_or_physical() {
+        for entry in [0xffff_ffff_8000_0004u64, 0x8000_0004] {
+            let high = |bytes: &mut Vec<u8>| {
+                bytes[24..32].copy_from_slice(&entry.to_le_bytes());
+                bytes[64 + 16..64 + 24].copy_from_slice(&0xffff_ffff_8000_0000u64.to_le_bytes());
+            };
+            assert_eq!(header(high).unwrap().entry, Some(0x8000_0004), "{entry:#x}");
+        }
+    }
+
+    #[test]
+    fn only_independent_files_linked_at_zero_are_movable() {
+        assert!(!header(|_| {}).unwrap().movable);
+        assert!(!header(|b| b[16] = 3).unwrap().movable);
+        let at_zero = header(|b| {
+            b[16] = 3;
+            b[24..32].fill(0);
+            b[64 + 16..64 + 32].fill(0);
+        });
+        assert!(at_zero.unwrap().movable);
+        assert!(Image::raw("raw", vec![1]).movable);
+    }
+
+    /// Every byte of the headers set to every value: each file is refused with a message or has segments that are in order.
+    #[test]
+    fn damaged_files_do_no_harm() {
+        for at in 4..120 {
+            for value in 0..=u8::MAX {
+                if let Ok(image) = header(|bytes| bytes[at] = value) {
+                    assert!(image.segments.iter().all(|s| s.addr.checked_add(s.len).is_some()));
+                    assert!(image.segments.iter().all(|s| s.bytes.len() as u64 <= s.len));
+                }
+            }
+        }
     }
 
     #[test]

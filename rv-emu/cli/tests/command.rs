@@ -1,0 +1,133 @@
+//! The command as a user sees it: output, exit codes, and what it says of bad input.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use rv_isa::asm::{self, A0, A1, T0, T1, ZERO};
+
+/// A file of the test's own, gone when dropped.
+struct File(PathBuf);
+
+impl File {
+    fn new(name: &str, bytes: &[u8]) -> File {
+        let path = std::env::temp_dir().join(format!("rv-emu-test-{}-{name}", std::process::id()));
+        std::fs::write(&path, bytes).unwrap();
+        File(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn program(words: &[u32]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+fn rv_emu(arguments: &[&str]) -> Output {
+    with_input(arguments, b"")
+}
+
+fn with_input(arguments: &[&str], input: &[u8]) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_rv-emu"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Tells the finisher `value`.
+fn finish(value: i32) -> [u32; 5] {
+    [
+        asm::lui(T0, (value + 0x800) & !0xfff),
+        asm::addiw(T0, T0, value << 20 >> 20),
+        asm::lui(T1, 0x10_0000),
+        asm::sw(T0, T1, 0),
+        asm::jal(ZERO, 0),
+    ]
+}
+
+#[test]
+fn the_exit_code_is_the_guests() {
+    for (value, code) in [(0x5555, 0), (0x3333 | 7 << 16, 7), (0x3333 | 0x1234 << 16, 255)] {
+        let file = File::new(&format!("exit-{code}"), &program(&finish(value)));
+        assert_eq!(rv_emu(&["run", file.path()]).status.code(), Some(code));
+    }
+}
+
+#[test]
+fn the_console_goes_both_ways() {
+    // Waits for a byte, prints its successor, and is done.
+    let mut words = vec![
+        asm::lui(A0, 0x1000_0000),
+        asm::lbu(A1, A0, 5),
+        asm::andi(A1, A1, 1),
+        asm::beq(A1, ZERO, -8),
+        asm::lbu(A1, A0, 0),
+        asm::addi(A1, A1, 1),
+        asm::sb(A1, A0, 0),
+    ];
+    words.extend(finish(0x5555));
+    let file = File::new("echo", &program(&words));
+    let output = with_input(&["run", file.path(), "--max-insns", "2000000000"], b"A");
+    assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(0), "B"));
+}
+
+#[test]
+fn limits_and_dead_ends_are_told() {
+    let spin = File::new("spin", &program(&[asm::jal(ZERO, 0)]));
+    let output = rv_emu(&["run", spin.path(), "--max-insns", "1000"]);
+    assert_eq!(output.status.code(), Some(124));
+    assert!(text(&output.stderr).contains("hart 0 in M at 0x80000000"));
+    let wait = File::new("wait", &program(&[asm::wfi(), asm::jal(ZERO, -4)]));
+    let output = rv_emu(&["run", wait.path()]);
+    assert_eq!(output.status.code(), Some(125));
+    assert!(text(&output.stderr).contains("an interrupt that can't come"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn bad_input_is_named() {
+    let cut = File::new("cut", b"\x7fELF\x02\x01\x01");
+    let empty = File::new("empty", b"");
+    let good = File::new("good", &program(&finish(0x5555)));
+    let cases: [(&[&str], i32, &str); 8] = [
+        (&["run", "/nonexistent/file"], 125, "/nonexistent/file"),
+        (&["run", cut.path()], 125, "not a well-formed ELF"),
+        (&["run", empty.path()], 125, "the file is empty"),
+        (&["run"], 2, "required"),
+        (&["run", good.path(), "--harts", "65"], 125, "1 to 64"),
+        (&["run", good.path(), "--memory", "1X"], 2, "unknown suffix"),
+        (&["run", good.path(), "--cost-model", "free"], 125, "there is no cost model `free`"),
+        (&["run", good.path(), "--signature", "/tmp/x"], 125, "begin_signature"),
+    ];
+    for (arguments, code, message) in cases {
+        let output = rv_emu(arguments);
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
+        assert!(stderr.contains(message), "{arguments:?}: {stderr}");
+    }
+}
+
+#[test]
+fn the_device_tree_can_be_had() {
+    let file = File::new("dtb", b"");
+    assert_eq!(rv_emu(&["run", "--dump-dtb", file.path(), "--harts", "3"]).status.code(), Some(0));
+    let tree = std::fs::read(&file.0).unwrap();
+    assert_eq!(tree[..4], [0xd0, 0x0d, 0xfe, 0xed]);
+    assert!(text(&tree).contains("cpu@2") && !text(&tree).contains("cpu@3"));
+}
