@@ -2,6 +2,7 @@
 //!
 //! Tests are under `tests/`, a file for each part of the specification. They state rules in the specification's words and cite its section.
 
+use rv_hart::ext::Extension;
 use rv_hart::{Bus, BusError, Costs, Hart, Mode, Ram, StepEvent, Wires};
 use rv_isa::csr;
 use rv_isa::fields::{mstatus, pmpcfg};
@@ -48,7 +49,7 @@ pub struct Rig {
 
 impl Default for Rig {
     fn default() -> Self {
-        Rig::new(Costs::FLAT)
+        Rig::new(Costs::FLAT, Vec::new())
     }
 }
 
@@ -57,9 +58,9 @@ impl Rig {
     ///
     /// # Panics
     /// If the host has no memory for it.
-    pub fn new(costs: Costs) -> Rig {
+    pub fn new(costs: Costs, extensions: Vec<Box<dyn Extension>>) -> Rig {
         let ram = Ram::new(&[(RAM, RAM_SIZE)]).expect("a little memory");
-        let hart = Hart::new(0, CODE, costs, Vec::new()).expect("no extensions, no clash");
+        let hart = Hart::new(0, CODE, costs, extensions).expect("extensions that don't clash");
         let mut rig = Rig { hart, memory: Memory(ram) };
         rig.set(csr::PMPADDR0, u64::MAX);
         rig.set(csr::PMPCFG0, (pmpcfg::A_NAPOT | pmpcfg::R | pmpcfg::W | pmpcfg::X).into());

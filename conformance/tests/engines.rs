@@ -87,7 +87,7 @@ fn program(random: &mut Random) -> Vec<u32> {
 
 fn prepared(seed: u64) -> Rig {
     let mut random = Random(seed);
-    let mut rig = Rig::new(COSTS);
+    let mut rig = Rig::new(COSTS, Vec::new());
     let words = program(&mut random);
     // Across the end of a page, so that blocks end there too.
     rig.program(CODE + 0xa00, &words);

@@ -2,7 +2,8 @@
 
 mod common;
 
-use common::{Bench, CODE, DEVICE, HS_HANDLER, ORDINARY, U_HANDLER};
+use common::{Bench, CODE, DEVICE, ORDINARY, U_HANDLER};
+use conformance::{HS_HANDLER, Rig};
 use ha_iov_ext::utinst::{self, Access};
 use ha_iov_ext::{csr, fields, pte};
 use rv_hart::Mode;
@@ -116,18 +117,15 @@ fn g4_odd_instructions_go_to_the_kernel() {
 #[test]
 fn g4_fetches_and_walks_go_to_the_kernel() {
     let mut fetch = bench();
-    fetch.hart.state.mode = Mode::VS;
-    fetch.hart.state.pc = DEVICE;
-    fetch.hart.refresh();
-    fetch.hart.step(&mut fetch.memory);
+    fetch.resume(Mode::VS, DEVICE);
     assert_eq!(fetch.outcome(), Some((Mode::HS, 20)));
 
     for (raw, code) in [(asm::lw(A2, A0, 0), LOAD_FAULT), (asm::sw(A2, A0, 0), STORE_FAULT)] {
         let mut walk = bench();
         // The code page is mapped by a gigapage; the root's other entries are on the device page by way of a second root.
         walk.set(standard::VSATP, rv_isa::fields::satp::SV39 | 0x8003_0000 >> 12);
-        walk.word(0x8003_0000 + 2 * 8, 0x8000_0000 >> 12 << 10 | ORDINARY & !bits::U);
-        walk.word(0x8003_0000, DEVICE >> 12 << 10 | bits::V);
+        walk.store(0x8003_0000 + 2 * 8, 0x8000_0000 >> 12 << 10 | ORDINARY & !bits::U);
+        walk.store(0x8003_0000, DEVICE >> 12 << 10 | bits::V);
         walk.hart.state.x[10] = 0x1000;
         assert_eq!(walk.raises(Mode::VS, raw), Some((Mode::HS, code)));
         assert_eq!(walk.get(standard::HTVAL), DEVICE >> 2);
@@ -206,7 +204,7 @@ fn g5_the_entry_leads_nowhere() {
     bench.device(entry);
     assert_eq!(bench.raises(Mode::VS, asm::sw(A2, A0, 8)), Some((Mode::U, STORE)));
     let at = 0x8001_5000 + (DEVICE >> 12 & 511) * 8;
-    assert_eq!(rv_hart::Bus::ram(&mut bench.memory).load(at, 8), Some(entry));
+    assert_eq!(bench.load(at), entry);
     assert_eq!(bench.raises(Mode::VS, asm::lw(A2, A0, 8)), Some((Mode::U, LOAD)));
 }
 
@@ -276,8 +274,8 @@ fn u4_interrupts_wait() {
 fn threat_6_vs_stage_has_no_mmio_bit() {
     let mut bench = bench();
     bench.set(standard::VSATP, rv_isa::fields::satp::SV39 | 0x8003_0000 >> 12);
-    bench.word(0x8003_0000 + 2 * 8, 0x8000_0000 >> 12 << 10 | ORDINARY & !bits::U);
-    bench.word(0x8003_0000, ORDINARY & !bits::U | pte::MMIO);
+    bench.store(0x8003_0000 + 2 * 8, 0x8000_0000 >> 12 << 10 | ORDINARY & !bits::U);
+    bench.store(0x8003_0000, ORDINARY & !bits::U | pte::MMIO);
     bench.hart.state.x[10] = 0x1000;
     bench.set(standard::HEDELEG, 1 << 13);
     assert!(matches!(bench.raises(Mode::VS, asm::lw(A2, A0, 0)), Some((Mode::VS, 13))));
@@ -289,7 +287,7 @@ fn threat_9_the_instruction_is_latched() {
     let mut bench = bench();
     bench.raises(Mode::VS, asm::lbu(A2, A0, 8));
     let latched = bench.get(csr::UTINST);
-    bench.word(CODE, asm::sd(A2, A0, 8).into());
+    bench.store(CODE, asm::sd(A2, A0, 8).into());
     assert_eq!(bench.get(csr::UTINST), latched);
     assert_eq!(utinst::decode(latched).unwrap().size, 1);
 }
@@ -301,7 +299,7 @@ fn vu_page_fault_never_reaches_utvec() {
         let mut bench = bench();
         bench.set(csr::SEDELEG, u64::MAX);
         bench.set(standard::VSATP, rv_isa::fields::satp::SV39 | 0x8003_0000 >> 12);
-        bench.word(0x8003_0000 + 2 * 8, 0x8000_0000 >> 12 << 10 | ORDINARY);
+        bench.store(0x8003_0000 + 2 * 8, 0x8000_0000 >> 12 << 10 | ORDINARY);
         bench.hart.state.x[10] = 0x1000;
         let raw = match code {
             12 => asm::jalr(ZERO, A0, 0),
@@ -310,7 +308,8 @@ fn vu_page_fault_never_reaches_utvec() {
         };
         bench.run(Mode::VU, raw);
         if code == 12 {
-            bench.hart.step(&mut bench.memory);
+            let Rig { hart, memory } = &mut *bench;
+            hart.step(memory);
         }
         assert_eq!(bench.outcome(), Some((Mode::HS, code)));
         assert_eq!(bench.hart.state.pc, HS_HANDLER);

@@ -321,6 +321,10 @@ impl Machine {
             if let Some(stop) = self.turn_of(self.turn, horizon, max_insns) {
                 return Some(stop);
             }
+            // The others run now, and may write what this hart has reserved.
+            if self.harts.len() > 1 {
+                self.harts[self.turn].drop_reservation();
+            }
             self.turn += 1;
         }
         self.turn = 0;
@@ -330,7 +334,6 @@ impl Machine {
 
     /// Runs hart `index` up to `horizon`.
     fn turn_of(&mut self, index: usize, horizon: u64, max_insns: Option<u64>) -> Option<Stop> {
-        let alone = self.harts.len() == 1;
         loop {
             if self.sleeps_through(index, horizon) {
                 return None;
@@ -342,9 +345,6 @@ impl Machine {
             let hart = &mut self.harts[index];
             if hart.state.waiting {
                 hart.idle_until(self.now);
-            }
-            if !alone {
-                hart.drop_reservation();
             }
             // An instruction takes at least a cycle, so this many cycles never exceed the budget.
             let until = horizon.min(hart.state.cycles.saturating_add(budget));

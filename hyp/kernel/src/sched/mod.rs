@@ -121,6 +121,17 @@ pub fn reschedule() {
     }
 }
 
+/// Somebody was woken for this hart: the current thread makes room, but not
+/// before it had a fair piece of its slice. Else threads that wake one another
+/// could keep it from ever running.
+pub fn preempt() {
+    if this_hart().runs_idle_thread() || timer::shorten_slice() {
+        reschedule();
+    } else {
+        timer::rearm();
+    }
+}
+
 /// Ends the calling thread if its process is dying.
 pub fn end_if_dying() {
     if current().process.as_ref().is_some_and(|process| process.is_dying()) {
@@ -155,6 +166,9 @@ fn schedule() {
     let hart = this_hart();
     let previous = current();
     previous.check_stack();
+    // This answers every request so far: they all ask to look at the queue, or
+    // to look whether the process is dying, which a thread does when it goes on.
+    csr_clear!("sip", INT_SSI);
     let next = hart.take_next(previous);
     if core::ptr::eq(Arc::as_ptr(&next), previous) {
         timer::new_slice();

@@ -281,7 +281,18 @@ impl Thread {
                 (*vcpu).load();
                 (*vcpu).swap_counter_enable();
                 (*vcpu).set_handler_hstatus();
+                (*vcpu).line.flush();
             }
+        }
+    }
+
+    /// Before a UER handler goes on, which returns to the guest by itself: gives
+    /// the guest the interrupts that came meanwhile.
+    pub fn flush_interrupts(&self) {
+        if self.in_guest.get() {
+            // SAFETY: called by the thread itself, in the kernel; in the run
+            // loop there is a vCPU, and it is loaded.
+            unsafe { (*self.vcpu.get()).line.flush() };
         }
     }
 

@@ -16,6 +16,8 @@ use crate::sync::SpinLock;
 
 /// Time slices per second.
 const SLICES_PER_SECOND: u64 = 100;
+/// A slice is never cut shorter than this part of it by threads that wake.
+const FAIR_PART: u64 = 16;
 /// No deadline.
 pub const NEVER: u64 = u64::MAX;
 
@@ -29,13 +31,20 @@ pub type SleeperKey = (u64, usize);
 pub struct Timers {
     sleepers: SpinLock<BTreeMap<SleeperKey, Arc<Thread>>>,
     slice_end: Cell<u64>,
+    /// Until when the current thread is not disturbed by threads that wake.
+    fair_end: Cell<u64>,
     armed: Cell<u64>,
 }
 
 impl Timers {
     /// None.
     pub const fn new() -> Self {
-        Self { sleepers: SpinLock::new(BTreeMap::new()), slice_end: Cell::new(0), armed: Cell::new(0) }
+        Self {
+            sleepers: SpinLock::new(BTreeMap::new()),
+            slice_end: Cell::new(0),
+            fair_end: Cell::new(0),
+            armed: Cell::new(0),
+        }
     }
 }
 
@@ -71,8 +80,19 @@ pub fn remove_sleeper(hart: &Hart, key: SleeperKey) {
 
 /// Begins the time slice of the thread that runs now.
 pub fn new_slice() {
-    this_hart().timers.slice_end.set(time() + timebase() / SLICES_PER_SECOND);
+    let (timers, now) = (&this_hart().timers, time());
+    let slice = timebase() / SLICES_PER_SECOND;
+    timers.slice_end.set(now + slice);
+    timers.fair_end.set(now + slice / FAIR_PART);
     rearm();
+}
+
+/// Lets the current slice end after its fair part. Tells whether that is now.
+pub fn shorten_slice() -> bool {
+    let timers = &this_hart().timers;
+    let end = timers.slice_end.get().min(timers.fair_end.get());
+    timers.slice_end.set(end);
+    end <= time()
 }
 
 /// Sets the hart's timer to the nearest deadline.

@@ -19,6 +19,7 @@ pub extern "C" fn user_trap(frame: &mut TrapFrame) {
     let address = csr_read!("stval") as usize;
     if cause & CAUSE_INTERRUPT != 0 {
         interrupt(cause);
+        sched::current().flush_interrupts();
         return;
     }
     let access = match cause {
@@ -92,7 +93,7 @@ pub fn interrupt(cause: u64) {
         }
         IRQ_SSI => {
             csr_clear!("sip", INT_SSI);
-            sched::reschedule();
+            sched::preempt();
         }
         other => panic!("interrupt {other} was never enabled"),
     }

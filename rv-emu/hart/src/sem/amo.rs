@@ -1,6 +1,7 @@
 //! The A extension. Harts run one at a time, so that acquire and release need nothing.
 
 use super::Outcome;
+use super::system::helpers;
 use crate::engine::{AmoFn, Engine, Flow, Operands};
 use crate::hart::Core;
 use crate::trap::{Access, AccessKind, Source, Trap};
@@ -41,16 +42,6 @@ amos! {
     amomax_w, amomax_d => |old, operand| (old as i64).max(operand as i64) as u64;
     amominu_w, amominu_d => |old, operand| old.min(operand);
     amomaxu_w, amomaxu_d => |old, operand| old.max(operand);
-}
-
-macro_rules! helpers {
-    ($($(#[$doc:meta])* $name:ident => $f:expr;)*) => { $(
-        $(#[$doc])*
-        #[inline(always)]
-        pub fn $name<E: Engine>(e: &mut E, o: &Operands) -> Outcome<E> {
-            e.helper($f, o)
-        }
-    )* };
 }
 
 helpers! {

@@ -75,6 +75,7 @@ impl Tree {
             fdt.property_string_list("riscv,isa-extensions", extensions(&self.isa))?;
             fdt.property_string("mmu-type", "riscv,sv57")?;
             let intc = fdt.begin_node("interrupt-controller")?;
+            fdt.property_u32("#address-cells", 0)?;
             fdt.property_u32("#interrupt-cells", 1)?;
             fdt.property_null("interrupt-controller")?;
             fdt.property_string("compatible", "riscv,cpu-intc")?;
