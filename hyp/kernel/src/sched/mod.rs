@@ -174,7 +174,6 @@ fn schedule() {
         timer::new_slice();
         return;
     }
-    if crate::arch::time() > 15_000_000 { crate::log!("{} h{} {} -> {} state {:?} q {:?}", crate::arch::time(), hart.index, previous.id, next.id, previous.sched.lock().state, harts().iter().map(|h| h.queue.lock().iter().map(|t| t.id).collect::<alloc::vec::Vec<_>>()).collect::<alloc::vec::Vec<_>>()); }
     previous.switch_out();
     next.on_cpu.store(true, Ordering::Relaxed);
     next.last_hart.store(hart.index, Ordering::Relaxed);

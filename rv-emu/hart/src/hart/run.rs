@@ -222,13 +222,11 @@ impl Hart {
         let pc = self.state.pc;
         let regime = Regime::fetch(&self.state);
         let space = regime.space(&self.state);
-        let page = pc & !(PAGE_SIZE - 1);
-        if self.mmu.tlb(space).entry(pc).exec != page {
+        if self.mmu.tlb(space).executable(pc).is_none() {
             let access = Access { kind: AccessKind::Fetch, source: Source::Fetch, size: 2, va: pc };
             Core { hart: self, bus }.resolve(access, pc, 2, regime)?;
         }
-        let entry = self.mmu.tlb(space).entry(pc);
-        Ok((entry.exec == page).then_some(entry.phys | pc & (PAGE_SIZE - 1)))
+        Ok(self.mmu.tlb(space).executable(pc))
     }
 
     /// A block of the one instruction at `pc`, fetched and checked parcel by parcel, and used once: it may cross a page, or lie where PMP

@@ -59,15 +59,17 @@ pub(crate) struct Entry {
     pub(crate) exec: u64,
     /// Host address minus virtual address.
     pub(crate) addend: u64,
-    /// Physical page address.
-    pub(crate) phys: u64,
 }
 
-const EMPTY: Entry = Entry { read: INVALID, write: INVALID, exec: INVALID, addend: 0, phys: 0 };
+const EMPTY: Entry = Entry { read: INVALID, write: INVALID, exec: INVALID, addend: 0 };
+/// The inline look-up scales the index by a shift.
+const _: () = assert!(size_of::<Entry>() == 32);
 
 /// The TLB of one space.
 pub(crate) struct Tlb {
     entries: Box<[Entry; ENTRIES]>,
+    /// Physical page of each entry, apart from what the look-up needs.
+    phys: Box<[u64; ENTRIES]>,
     used: bool,
 }
 
@@ -84,13 +86,15 @@ pub struct Perms {
 
 impl Tlb {
     pub(crate) fn new() -> Tlb {
-        Tlb { entries: Box::new([EMPTY; ENTRIES]), used: false }
+        Tlb { entries: Box::new([EMPTY; ENTRIES]), phys: Box::new([0; ENTRIES]), used: false }
     }
 
-    /// The entry that `va` would use.
+    /// The physical address of `va` if its page may be executed.
     #[inline(always)]
-    pub(crate) fn entry(&self, va: u64) -> &Entry {
-        &self.entries[(va / PAGE_SIZE) as usize % ENTRIES]
+    pub(crate) fn executable(&self, va: u64) -> Option<u64> {
+        let index = index(va);
+        let hit = self.entries[index].exec == va & !(PAGE_SIZE - 1);
+        hit.then(|| self.phys[index] | va & (PAGE_SIZE - 1))
     }
 
     /// The entries, for the inline look-up.
@@ -108,13 +112,13 @@ impl Tlb {
         let page = va & !(PAGE_SIZE - 1);
         let tag = |allowed: bool| if allowed { page } else { INVALID };
         self.used = true;
-        self.entries[(va / PAGE_SIZE) as usize % ENTRIES] = Entry {
+        self.entries[index(va)] = Entry {
             read: tag(perms.read),
             write: tag(perms.write),
             exec: tag(perms.exec),
             addend: (host as u64).wrapping_sub(page),
-            phys: phys & !(PAGE_SIZE - 1),
         };
+        self.phys[index(va)] = phys & !(PAGE_SIZE - 1);
     }
 
     /// Ends fast stores to the physical page `phys`, which has become odd.
@@ -122,10 +126,16 @@ impl Tlb {
         if !self.used {
             return;
         }
-        for entry in self.entries.iter_mut().filter(|entry| entry.phys == phys) {
+        for (entry, _) in self.entries.iter_mut().zip(self.phys.iter()).filter(|(_, page)| **page == phys) {
             entry.write = INVALID;
         }
     }
+}
+
+/// The place of `va`'s page.
+#[inline(always)]
+fn index(va: u64) -> usize {
+    (va / PAGE_SIZE) as usize % ENTRIES
 }
 
 /// Looks `va` up for an access of `SIZE` bytes; the host address if it hits. Misaligned addresses never hit.
@@ -135,7 +145,7 @@ impl Tlb {
 #[inline(always)]
 pub(crate) unsafe fn probe<const SIZE: u64>(entries: *const Entry, va: u64, write: bool) -> Option<*mut u8> {
     // SAFETY: the index is reduced to the array's length.
-    let entry = unsafe { &*entries.add((va / PAGE_SIZE) as usize % ENTRIES) };
+    let entry = unsafe { &*entries.add(index(va)) };
     let tag = if write { entry.write } else { entry.read };
     let key = va & !(PAGE_SIZE - SIZE);
     (key == tag).then(|| entry.addend.wrapping_add(va) as *mut u8)
@@ -173,8 +183,9 @@ mod tests {
         let mut tlb = Tlb::new();
         tlb.fill(0x5000, 0x8000_0000, std::ptr::null_mut(), RW);
         tlb.end_writes(0x8000_0000);
-        assert_eq!((tlb.entry(0x5000).write, tlb.entry(0x5000).read), (INVALID, 0x5000));
+        let entry = tlb.entries[index(0x5000)];
+        assert_eq!((entry.write, entry.read), (INVALID, 0x5000));
         tlb.flush();
-        assert_eq!(tlb.entry(0x5000).read, INVALID);
+        assert_eq!(tlb.entries[index(0x5000)].read, INVALID);
     }
 }
