@@ -83,6 +83,7 @@ fn drive(machine: &mut Machine, max_insns: Option<u64>) -> Result<Result<ExitCod
     let mut output = Vec::new();
     let mut input_open = true;
     loop {
+        let retired = machine.retired();
         let stop = machine.run(&limits);
         machine.drain_output(&mut output);
         if !output.is_empty() {
@@ -97,6 +98,7 @@ fn drive(machine: &mut Machine, max_insns: Option<u64>) -> Result<Result<ExitCod
             }
             Stop::Idle if !input_open => return Ok(Err(hung(machine))),
             Stop::Idle => console.wait(),
+            Stop::Slice if machine.retired() == retired && trapping(machine) => return Ok(Err(stuck(machine))),
             Stop::Slice => console.poll(),
         };
         match input {
@@ -110,6 +112,17 @@ fn drive(machine: &mut Machine, max_insns: Option<u64>) -> Result<Result<ExitCod
 /// Nothing can wake the machine: say where each hart waits.
 fn hung(machine: &Machine) -> anyhow::Error {
     anyhow::anyhow!("all harts wait for an interrupt that can't come:{}", whereabouts(machine))
+}
+
+/// Some hart is awake, although nothing retires: it traps again and again.
+fn trapping(machine: &Machine) -> bool {
+    machine.harts().iter().any(|hart| !hart.state.waiting)
+}
+
+/// No instruction completes any more: say where.
+fn stuck(machine: &Machine) -> anyhow::Error {
+    let why = "no instruction completes any more: a trap handler can't be executed";
+    anyhow::anyhow!("{why}:{}", whereabouts(machine))
 }
 
 /// Where each hart is, a line each.

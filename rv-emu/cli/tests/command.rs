@@ -94,6 +94,13 @@ fn limits_and_dead_ends_are_told() {
     let output = rv_emu(&["run", spin.path(), "--max-insns", "1000"]);
     assert_eq!(output.status.code(), Some(124));
     assert!(text(&output.stderr).contains("hart 0 in M at 0x80000000"));
+    // ecall with a trap vector at 0, where there is nothing.
+    let trap = File::new("trap", &program(&[asm::ecall()]));
+    for model in ["flat", "default"] {
+        let output = rv_emu(&["run", trap.path(), "--cost-model", model]);
+        assert_eq!(output.status.code(), Some(125));
+        assert!(text(&output.stderr).contains("no instruction completes any more"), "{}", text(&output.stderr));
+    }
     let wait = File::new("wait", &program(&[asm::wfi(), asm::jal(ZERO, -4)]));
     let output = rv_emu(&["run", wait.path()]);
     assert_eq!(output.status.code(), Some(125));

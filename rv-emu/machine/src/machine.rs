@@ -26,6 +26,8 @@ const SLICE_CYCLES: u64 = 20_000_000;
 const QUANTUM_MIN: u64 = 100;
 /// A timer set later than this (a century and more) never comes: sums of times must not overflow.
 const TIME_MAX: u64 = 1 << 62;
+/// No state of the board: the hart must look.
+const UNSEEN: u64 = u64::MAX;
 /// Snapshots kept; software that asks for more is not served, as each takes memory of the host.
 const SNAPSHOTS_MAX: usize = 1000;
 
@@ -115,7 +117,7 @@ pub struct Machine {
     /// Memory and devices.
     pub board: Board,
     harts: Vec<Hart>,
-    /// `Board::changes` when each hart last looked.
+    /// `Board::changes` when each hart last found nothing that would end its waiting.
     seen: Vec<u64>,
     /// Idle time of each hart in the newest snapshot.
     idle_shown: Vec<u64>,
@@ -161,7 +163,7 @@ impl Machine {
         Ok(Machine {
             board,
             harts,
-            seen: vec![u64::MAX; count],
+            seen: vec![UNSEEN; count],
             idle_shown: vec![0; count],
             now: 0,
             quantum,
@@ -349,7 +351,8 @@ impl Machine {
             // An instruction takes at least a cycle, so this many cycles never exceed the budget.
             let until = horizon.min(hart.state.cycles.saturating_add(budget));
             let stop = hart.run(&mut self.board, until);
-            self.seen[index] = self.board.changes();
+            // A hart that was stopped by its time may have become ready in the last cycle, without having looked.
+            self.seen[index] = if stop == rv_hart::Stop::Waiting { self.board.changes() } else { UNSEEN };
             match stop {
                 rv_hart::Stop::Until if self.harts[index].state.cycles >= horizon => return None,
                 rv_hart::Stop::Until => {}
@@ -422,6 +425,6 @@ impl Machine {
     /// Puts all harts at the reset vector.
     fn reset_harts(&mut self) {
         self.harts.iter_mut().for_each(|hart| hart.reset(ROM.base));
-        self.seen.fill(u64::MAX);
+        self.seen.fill(UNSEEN);
     }
 }

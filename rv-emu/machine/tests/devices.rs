@@ -7,7 +7,7 @@ use common::{
 };
 use rv_isa::asm::{self, A0, A1, A2, A3, A4, T0, T1, ZERO};
 use rv_isa::csr;
-use rv_machine::{MachineConfig, Stop};
+use rv_machine::{Limits, MachineConfig, Stop};
 
 /// Echoes what is typed, byte by byte in the interrupt handler, until a `q`.
 fn echo() -> Program {
@@ -88,6 +88,28 @@ fn an_ipi_wakes_another_hart() {
     assert_eq!(finish(&mut machine), Stop::Exit(41));
     let idle = machine.harts()[1].counters().idle;
     assert!((9_000..12_000).contains(&idle), "hart 1 waits while hart 0 works, {idle}");
+}
+
+/// Wherever in its quantum the interrupt arrives, its very last cycle included, it wakes the hart.
+#[test]
+fn no_ipi_is_lost() {
+    for delay in 0..250 {
+        let setup = |program: &mut Program| {
+            program.add(&[asm::csrrs(A0, csr::MHARTID, ZERO)]);
+            let hole = program.hole();
+            program.li(A1, 1_000).add(&[asm::addi(A1, A1, -1), asm::bne(A1, ZERO, -4)]);
+            program.add(&vec![asm::addi(ZERO, ZERO, 0); delay]);
+            program.store_word(MSIP + 4, 1).add(&[asm::jal(ZERO, 0)]);
+            program.land(hole, |offset| asm::bne(A0, ZERO, offset)).enable(MSI).wait();
+        };
+        let handler = |program: &mut Program| {
+            program.pass();
+        };
+        let config = MachineConfig { harts: 2, quantum: 100, ..MachineConfig::default() };
+        let mut machine = machine(config, &Program::handler(setup, handler));
+        let stop = machine.run(&Limits { max_insns: Some(20_000), slice: None });
+        assert_eq!(stop, Stop::Exit(0), "after {delay} cycles more");
+    }
 }
 
 /// Runs one access that must fault, and gives mcause and mtval.

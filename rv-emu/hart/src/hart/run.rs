@@ -8,6 +8,7 @@ use crate::mmu::Regime;
 use crate::mode::Mode;
 use crate::ram::{CodeEvent, PAGE_SIZE};
 use crate::trap::{Access, AccessKind, Source, Trap};
+use rv_isa::Class;
 
 /// Why [`Hart::run`] came back. In every case the state is exact, between two instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +83,7 @@ impl Hart {
                 }
             }
             Err(trap) => {
+                self.charge(self.costs.of(Class::System));
                 self.trap(trap, 0);
                 StepEvent::Trapped { pc, cause: trap.cause() }
             }
@@ -163,7 +165,11 @@ impl Hart {
             Some(block) => block,
             None => match self.find_block(bus) {
                 Ok(block) => block,
-                Err(trap) => return self.trap(trap, 0),
+                Err(trap) => {
+                    // An instruction that can't be fetched takes its time all the same, or a loop of such traps would take none.
+                    self.charge(self.costs.of(Class::System));
+                    return self.trap(trap, 0);
+                }
             },
         };
         // Finding it may have taken a walk, and time.
