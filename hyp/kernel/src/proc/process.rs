@@ -73,7 +73,6 @@ impl Process {
         Ok(())
     }
 
-    pub fn dump(&self) { for t in self.threads.lock().iter() { let s = t.sched.lock(); crate::log!("t{} {:?} tok {} oncpu {:?} last {:?} inguest {}", t.id, s.state, s.token, t.on_cpu, t.last_hart, t.in_guest()); } }
     /// Counts the thread with this number out.
     pub fn remove_thread(&self, id: usize) {
         let mut threads = self.threads.lock();

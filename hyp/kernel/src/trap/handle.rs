@@ -87,8 +87,6 @@ pub extern "C" fn kernel_trap(frame: &mut TrapFrame) {
 pub fn interrupt(cause: u64) {
     match cause & !CAUSE_INTERRUPT {
         IRQ_STI => {
-            if crate::arch::time() > 15_000_000 && crate::arch::time() < 15_300_000 { for h in sched::hart::harts() { let q: alloc::vec::Vec<_> = h.queue.lock().iter().map(|t| t.id).collect(); let c = unsafe { &*h.current.get() }; log!("{} h{} cur {} q {:?}", crate::arch::time(), h.index, c.id, q); }
-              let p = sched::current().process.as_ref().unwrap(); p.dump(); }
             if timer::expired() {
                 sched::reschedule();
             }
