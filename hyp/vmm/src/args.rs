@@ -49,22 +49,25 @@ impl Default for Args {
     }
 }
 
+/// A capture of so many lines, of 12 bytes each, still has a size that can be computed with.
+const LINES_MAX: u64 = 1_000_000_000;
+
 /// An argument that can't be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadArgument<'a>(pub &'a str);
 
 impl fmt::Display for BadArgument<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let usage = "mech=emulate|uer lines=N guest-memory=MiB (4 to 65536) console=stdio|capture";
+        let usage = "mech=emulate|uer lines=N (to 1000000000) guest-memory=MiB (4 to 65536) console=stdio|capture";
         write!(f, "bad argument `{}`; arguments are: {usage}", self.0)
     }
 }
 
 impl Args {
-    /// Parses `key=value` words. The program's own name, which has no `=`, may come first.
+    /// Parses `key=value` words, which follow the program's own name.
     pub fn parse<'a>(words: impl Iterator<Item = &'a str>) -> Result<Args, BadArgument<'a>> {
         let mut args = Args::default();
-        for word in words.skip_while(|word| !word.contains('=')) {
+        for word in words.skip(1) {
             args.set(word).ok_or(BadArgument(word))?;
         }
         Ok(args)
@@ -74,7 +77,7 @@ impl Args {
         match word.split_once('=')? {
             ("mech", "emulate") => self.mechanism = Mechanism::Emulate,
             ("mech", "uer") => self.mechanism = Mechanism::Uer,
-            ("lines", number) => self.lines = number.parse().ok()?,
+            ("lines", number) => self.lines = number.parse().ok().filter(|lines| *lines <= LINES_MAX)?,
             ("guest-memory", number) => {
                 let mib: u64 = number.parse().ok().filter(|mib| (4..=65536).contains(mib))?;
                 self.memory = mib << 20;
@@ -102,10 +105,20 @@ mod tests {
 
     #[test]
     fn bad_ones_are_named() {
-        for word in ["mech=x", "lines=-1", "guest-memory=0", "guest-memory=99999999", "x=1", "console="] {
-            assert_eq!(Args::parse([word].into_iter()), Err(BadArgument(word)));
+        let bad =
+            ["mech=x", "lines=-1", "lines=1000000001", "guest-memory=0", "guest-memory=99999999", "x=1", "console="];
+        for word in bad.into_iter().chain(["stray", "--help", ""]) {
+            assert_eq!(Args::parse(["vmm", word].into_iter()), Err(BadArgument(word)));
+            assert_eq!(Args::parse(["vmm", "lines=1", word].into_iter()), Err(BadArgument(word)));
+            assert_eq!(Args::parse(["vmm", word, "lines=1"].into_iter()), Err(BadArgument(word)));
         }
-        assert_eq!(Args::parse(["a=b", "stray"].into_iter()), Err(BadArgument("a=b")));
-        assert_eq!(Args::parse(["lines=1", "stray"].into_iter()), Err(BadArgument("stray")));
+    }
+
+    #[test]
+    fn the_message_has_the_word_and_what_is_right() {
+        let message = BadArgument("mech=x").to_string();
+        for part in ["`mech=x`", "mech=emulate|uer", "lines=", "guest-memory=", "console=stdio|capture"] {
+            assert!(message.contains(part), "{message}");
+        }
     }
 }

@@ -2,36 +2,42 @@
 
 use alloc::format;
 
-use hyp_abi::vm::{MemoryRegion, RunPage, SbiExit, exit, reg};
+use hyp_abi::vm::{InternalError, MemoryRegion, RunPage, exit, reg};
 use hyp_rt::memory::{Mapping, file};
 use hyp_rt::vm::{Vcpu, Vm};
 use hyp_vmm::args::Args;
+use hyp_vmm::device::sink::Tally;
 use hyp_vmm::image::{Image, MEMORY};
+use hyp_vmm::sbi::{self, Done, Host};
 use hyp_vmm::tree;
-use proto::guest_call;
 
 use crate::{Result, marker};
 
 /// The tree lies this far below the end of guest memory.
 const TREE_ROOM: u64 = 64 << 10;
 const SUPERVISOR: u64 = 1;
-/// SBI_ERR_FAILED.
-const SBI_FAILED: u64 = -1i64 as u64;
 
-/// What the guest says that it has printed.
+/// What the guest says that it has printed, and what had arrived then.
 #[derive(Clone, Copy, Debug)]
-pub struct Done {
-    pub lines: u64,
-    pub bytes: u64,
-    pub checksum: u64,
+pub struct Report {
+    pub said: Done,
+    pub arrived: Tally,
+}
+
+impl Report {
+    /// Whether every byte has arrived.
+    pub fn agrees(&self) -> bool {
+        let Done { bytes, checksum, .. } = self.said;
+        self.arrived == Tally { bytes, checksum }
+    }
 }
 
 /// A virtual machine ready to run.
 pub struct Guest {
     pub vm: Vm,
     pub vcpu: Vcpu,
-    done: Option<Done>,
-    _memory: Mapping,
+    report: Option<Report>,
+    memory: Mapping,
 }
 
 /// What the monitor has to do after an exit.
@@ -56,7 +62,7 @@ impl Guest {
         let vm = Vm::new().map_err(refused("creating the machine"))?;
         let region =
             MemoryRegion { slot: 0, flags: 0, gpa: MEMORY, size: args.memory, userspace_addr: memory.addr() as u64 };
-        // SAFETY: `fill` is done with the memory, and nothing here touches it again.
+        // SAFETY: `fill` is done with the memory, and no reference to it is ever made again: calls of the guest copy.
         unsafe { vm.set_memory_region(&region) }.map_err(refused("guest memory"))?;
         let mut vcpu = vm.create_vcpu().map_err(refused("creating the vCPU"))?;
         let registers = [
@@ -68,54 +74,94 @@ impl Guest {
         for (id, value) in registers {
             vcpu.set_reg(id, value).map_err(refused("setting a register"))?;
         }
-        Ok(Guest { vm, vcpu, done: None, _memory: memory })
+        Ok(Guest { vm, vcpu, report: None, memory })
     }
 
-    /// What the guest has said.
-    pub fn done(&self) -> Option<Done> {
-        self.done
+    /// What the guest has reported.
+    pub fn report(&self) -> Option<Report> {
+        self.report
     }
 
-    /// Runs the vCPU until the next exit, and serves that if it is not a device's. `received` is count and checksum of what has arrived.
+    /// Runs the vCPU until the next exit, and serves that if it is not a device's. `arrived` tells what has come out of the guest.
     #[inline]
-    pub fn run(&mut self, received: impl FnOnce() -> (u64, u64)) -> Result<Next> {
+    pub fn run(&mut self, arrived: impl FnOnce() -> Tally) -> Result<Next> {
         self.vcpu.run().map_err(|error| format!("running the vCPU: {error}"))?;
         let page = self.vcpu.run_page();
         if page.exit_reason == exit::MMIO {
             return Ok(Next::Device);
         }
-        serve(page, &mut self.done, received)
+        serve(page, Calls { report: &mut self.report, memory: &self.memory, arrived: Some(arrived) })
     }
 }
 
 /// Serves an exit other than a device access.
 #[cold]
-fn serve(page: &mut RunPage, done: &mut Option<Done>, received: impl FnOnce() -> (u64, u64)) -> Result<Next> {
+fn serve(page: &mut RunPage, mut calls: Calls<'_, impl FnOnce() -> Tally>) -> Result<Next> {
     match page.exit_reason {
         exit::RISCV_SBI => {
-            sbi(&mut page.sbi, done, received);
+            sbi::serve(&mut page.sbi, &mut calls);
             Ok(Next::Again)
         }
-        exit::SYSTEM_EVENT => match page.system_event.reason {
-            0 => Ok(Next::Off),
-            reason => Err(format!("the guest has failed with reset reason {reason:#x}")),
+        exit::SYSTEM_EVENT => match (page.system_event.kind, page.system_event.reason) {
+            (0, 0) => Ok(Next::Off),
+            (0, reason) => Err(format!("the guest has failed with reset reason {reason:#x}")),
+            (kind, _) => Err(format!("the guest wants to reboot (reset type {kind:#x}), which it can't here")),
         },
-        exit::INTR | exit::UNKNOWN => Ok(Next::Again),
-        exit::INTERNAL_ERROR => Err(format!("the guest can't go on: {:x?}", page.internal)),
+        exit::INTR => Ok(Next::Again),
+        exit::INTERNAL_ERROR => {
+            let InternalError { scause, sepc, stval, gpa } = page.internal;
+            Err(format!("the guest can't go on: cause {scause} at pc {sepc:#x}, address {stval:#x}, physical {gpa:#x}"))
+        }
         reason => Err(format!("exit reason {reason} is not known")),
     }
 }
 
-/// The guest's report. Other calls keep the kernel's answer, "not supported".
-fn sbi(call: &mut SbiExit, done: &mut Option<Done>, received: impl FnOnce() -> (u64, u64)) {
-    if call.extension != guest_call::EXTENSION as u64 || call.function != guest_call::DONE as u64 {
-        return;
+/// What SBI calls of the guest reach.
+struct Calls<'a, A> {
+    report: &'a mut Option<Report>,
+    memory: &'a Mapping,
+    arrived: Option<A>,
+}
+
+impl<A> Calls<'_, A> {
+    /// A range of guest memory.
+    fn range(&self, gpa: u64, len: usize) -> Option<*mut u8> {
+        let offset = usize::try_from(gpa.checked_sub(MEMORY)?).ok()?;
+        let end = offset.checked_add(len)?;
+        (end <= self.memory.size()).then(|| self.memory.pointer(offset))
     }
-    marker::end();
-    let [lines, bytes, checksum, ..] = call.args;
-    *done = Some(Done { lines, bytes, checksum });
-    let agreed = received() == (bytes, checksum);
-    call.ret = [if agreed { 0 } else { SBI_FAILED }, 0];
+}
+
+impl<A: FnOnce() -> Tally> Host for Calls<'_, A> {
+    fn done(&mut self, said: Done) -> bool {
+        marker::end();
+        let Some(arrived) = self.arrived.take() else { return false };
+        let report = Report { said, arrived: arrived() };
+        // The first report counts.
+        self.report.get_or_insert(report).agrees()
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        crate::console(bytes);
+    }
+
+    fn read(&mut self, bytes: &mut [u8]) -> usize {
+        hyp_rt::sys::console_read(bytes).unwrap_or(0)
+    }
+
+    fn fetch(&mut self, gpa: u64, bytes: &mut [u8]) -> Option<()> {
+        let from = self.range(gpa, bytes.len())?;
+        // SAFETY: the range lies in guest memory, whose only vCPU stands still, and `bytes` doesn't.
+        unsafe { core::ptr::copy_nonoverlapping(from, bytes.as_mut_ptr(), bytes.len()) };
+        Some(())
+    }
+
+    fn store(&mut self, gpa: u64, bytes: &[u8]) -> Option<()> {
+        let to = self.range(gpa, bytes.len())?;
+        // SAFETY: as in `fetch`.
+        unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len()) };
+        Some(())
+    }
 }
 
 /// Puts program and device tree into guest memory. Returns the first instruction.

@@ -17,10 +17,10 @@ use alloc::boxed::Box;
 use hyp_rt::{eprintln, println};
 use hyp_vmm::args::{Args, Mechanism, Output};
 use hyp_vmm::device::Devices;
-use hyp_vmm::device::sink::{Capture, Lines, Sink};
+use hyp_vmm::device::sink::{Capture, Lines, Sink, Tally};
 use hyp_vmm::device::uart16550::Uart16550;
 
-use guest::{Done, Guest};
+use guest::{Guest, Report};
 
 hyp_rt::entry!(main);
 
@@ -42,66 +42,62 @@ fn main(words: hyp_rt::Args) -> i32 {
     };
     let outcome = match args.output {
         Output::Capture => with_capture(&args),
-        Output::Stdio => with_stdio(&args),
+        Output::Stdio => run(&args, Lines::new(console), Lines::flush),
     };
-    match outcome {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("vmm: {error}");
-            FAILED
-        }
-    }
+    outcome.unwrap_or_else(|error| {
+        eprintln!("vmm: {error}");
+        FAILED
+    })
 }
 
 /// What a run of a guest ends with, or a message.
 type Result<T> = core::result::Result<T, alloc::string::String>;
 
-/// Runs a guest whose output is kept in memory, and printed when it is done.
+/// Writes to the machine's console. One that refuses bytes can't be told of it.
+fn console(bytes: &[u8]) {
+    let _ = hyp_rt::sys::console_write(bytes);
+}
+
+/// Runs a guest whose output is kept in memory, and printed when it has ended, however that was.
 fn with_capture(args: &Args) -> Result<i32> {
-    let size = args.lines.saturating_mul(LINE_MAX).saturating_add(CAPTURE_SPARE);
-    let memory = hyp_rt::memory::Mapping::new(size as usize).map_err(|error| alloc::format!("no memory: {error}"))?;
-    let memory = Box::leak(Box::new(memory));
+    let size = args.lines * LINE_MAX + CAPTURE_SPARE;
+    let mut memory = hyp_rt::memory::Mapping::new(size as usize)
+        .map_err(|error| alloc::format!("{size} bytes for a capture: {error}"))?;
     // SAFETY: nobody else knows this memory; a guest never sees it.
     let memory = unsafe { memory.as_mut_slice() };
     // Backed before the measurement starts, so that no page fault of the host falls into it.
     memory.fill(0);
-    let (guest, mut devices) = run(args, Capture::new(memory), |sink| (sink.count(), sink.checksum().value()))?;
-    let sink = devices.uart.sink();
-    hyp_rt::sys::console_write(sink.bytes()).map_err(|error| alloc::format!("console: {error}"))?;
-    Ok(verdict(args, guest, sink.count(), sink.checksum().value()))
+    run(args, Capture::new(memory), |sink| console(sink.bytes()))
 }
 
-/// Runs a guest whose output goes to the console line by line.
-fn with_stdio(args: &Args) -> Result<i32> {
-    let write = |bytes: &[u8]| {
-        // A console that refuses bytes can't be told of it.
-        let _ = hyp_rt::sys::console_write(bytes);
-    };
-    let (guest, mut devices) = run(args, Lines::new(write), |sink| (sink.count(), sink.checksum().value()))?;
-    let sink = devices.uart.sink();
-    sink.flush();
-    Ok(verdict(args, guest, sink.count(), sink.checksum().value()))
-}
-
-/// Loads and runs the guest until it powers off. `sum` gives count and checksum of what a sink has got.
-fn run<S: Sink>(args: &Args, sink: S, sum: fn(&S) -> (u64, u64)) -> Result<(Option<Done>, Box<Devices<S>>)> {
-    let mut devices = Box::new(Devices { uart: Uart16550::new(sink) });
+/// Loads and runs a guest until it powers off, lets `finish` print what is not printed yet, and gives the exit code.
+fn run<S: Sink>(args: &Args, sink: S, finish: impl FnOnce(&mut S)) -> Result<i32> {
     let mut guest = Guest::load(args)?;
-    let done = match args.mechanism {
-        Mechanism::Emulate => emulate::run(&mut guest, &mut devices, sum)?,
-        Mechanism::Uer => uer::run(&mut guest, &mut devices, sum)?,
+    let mut devices = Box::new(Devices { uart: Uart16550::new(sink) });
+    let ended = match args.mechanism {
+        Mechanism::Emulate => emulate::run(&mut guest, &mut devices),
+        Mechanism::Uer => uer::run(&mut guest, &mut devices),
     };
-    Ok((done, devices))
+    let sink = devices.uart.sink();
+    finish(sink);
+    if let Err(error) = &ended {
+        eprintln!("vmm: {error}");
+    }
+    let (report, total) = (guest.report(), sink.tally());
+    let complete = report.is_some_and(|report| report.agrees() && report.said.lines == args.lines);
+    // After its report the guest has nothing to print any more.
+    let ok = complete && ended.is_ok() && report.is_some_and(|report| report.arrived == total);
+    verdict(args.mechanism, report, total, ok);
+    Ok(if ok { 0 } else { FAILED })
 }
 
-/// Prints the verdict, and gives the exit code.
-fn verdict(args: &Args, done: Option<Done>, bytes: u64, checksum: u64) -> i32 {
-    let ok = done.is_some_and(|done| done.lines == args.lines && done.bytes == bytes && done.checksum == checksum);
+fn verdict(mechanism: Mechanism, report: Option<Report>, total: Tally, ok: bool) {
     println!(
-        "vmm: done mech={} lines={} bytes={bytes} checksum={checksum:#018x} {}",
-        args.mechanism.name(),
-        done.map_or(0, |done| done.lines),
+        "vmm: done mech={} lines={} bytes={} checksum={:#018x} {}",
+        mechanism.name(),
+        report.map_or(0, |report| report.said.lines),
+        total.bytes,
+        total.checksum,
         if ok { "ok" } else { "FAILED" }
     );
-    if ok { 0 } else { FAILED }
 }

@@ -60,9 +60,61 @@ fn cpus(fdt: &mut FdtWriter, timebase: u32) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    /// Properties by path, read as the Devicetree Specification (5.4) lays them out.
+    fn properties(tree: &[u8]) -> BTreeMap<String, Vec<u8>> {
+        let word = |at: usize| u32::from_be_bytes(tree[at..at + 4].try_into().unwrap()) as usize;
+        let text = |at: usize| String::from_utf8(tree[at..].iter().copied().take_while(|c| *c != 0).collect()).unwrap();
+        assert_eq!((word(0), word(4)), (0xd00d_feed, tree.len()));
+        let (mut at, strings) = (word(8), word(12));
+        let (mut path, mut found) = (Vec::new(), BTreeMap::new());
+        loop {
+            let token = word(at);
+            at += 4;
+            match token {
+                1 => {
+                    path.push(text(at));
+                    at += path.last().unwrap().len() + 1;
+                }
+                2 => drop(path.pop()),
+                3 => {
+                    let (len, name) = (word(at), text(strings + word(at + 4)));
+                    found.insert(format!("{}/{name}", path.join("/")), tree[at + 8..at + 8 + len].to_vec());
+                    at += 8 + len;
+                }
+                9 => break,
+                other => panic!("token {other}"),
+            }
+            at = at.next_multiple_of(4);
+        }
+        assert!(path.is_empty());
+        found
+    }
+
+    fn cells(numbers: &[u32]) -> Vec<u8> {
+        numbers.iter().flat_map(|number| number.to_be_bytes()).collect()
+    }
+
     #[test]
-    fn the_tree_is_flat() {
-        let tree = super::build(1 << 30, 10_000_000, "lines=3").unwrap();
-        assert_eq!(tree[..4], [0xd0, 0x0d, 0xfe, 0xed]);
+    fn a_guest_finds_all_that_it_has() {
+        let tree = super::build(6 << 30, 10_000_000, "lines=3").unwrap();
+        let properties = properties(&tree);
+        let expected: [(&str, Vec<u8>); 11] = [
+            ("/#address-cells", cells(&[2])),
+            ("/#size-cells", cells(&[2])),
+            ("/chosen/bootargs", b"lines=3\0".to_vec()),
+            ("/chosen/stdout-path", b"/soc/serial@10000000\0".to_vec()),
+            ("/memory@80000000/device_type", b"memory\0".to_vec()),
+            ("/memory@80000000/reg", cells(&[0, 0x8000_0000, 1, 0x8000_0000])),
+            ("/cpus/timebase-frequency", cells(&[10_000_000])),
+            ("/cpus/cpu@0/reg", cells(&[0])),
+            ("/soc/ranges", Vec::new()),
+            ("/soc/serial@10000000/compatible", b"ns16550a\0".to_vec()),
+            ("/soc/serial@10000000/reg", cells(&[0, 0x1000_0000, 0, 0x1000])),
+        ];
+        for (path, value) in expected {
+            assert_eq!(properties.get(path), Some(&value), "{path}");
+        }
     }
 }

@@ -8,12 +8,13 @@ use alloc::format;
 use core::arch::{asm, naked_asm};
 use core::mem::offset_of;
 
-use ha_iov_ext::{csr, insn, utinst};
+use ha_iov_ext::{csr, insn};
 use hyp_abi::vm::{UER_CAUSES, UerFrame};
 use hyp_vmm::device::sink::Sink;
 use hyp_vmm::device::{Devices, UART, UART_SIZE};
+use hyp_vmm::redirect;
 
-use crate::guest::{Done, Guest, Next};
+use crate::guest::{Guest, Next};
 use crate::{Result, emulate, marker};
 
 /// Bytes of the handler's own stack.
@@ -21,9 +22,9 @@ const STACK_SIZE: usize = 16 << 10;
 
 /// Registers that the handler always saves: those that compiled code may change, and sp. Code for this target doesn't use gp and tp: nothing
 /// is addressed relative to gp unless the linker is asked for it, and there is no thread-local data.
-const SAVED: u64 = mask(&[1, 2, 5, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 28, 29, 30, 31]);
+const SAVED: u32 = mask(&[1, 2, 5, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 28, 29, 30, 31]);
 
-const fn mask(registers: &[u32]) -> u64 {
+const fn mask(registers: &[u32]) -> u32 {
     let mut bits = 0;
     let mut index = 0;
     while index < registers.len() {
@@ -45,9 +46,10 @@ struct Frame {
 }
 
 /// Runs the guest until it powers off.
-pub fn run<S: Sink>(guest: &mut Guest, devices: &mut Devices<S>, sum: fn(&S) -> (u64, u64)) -> Result<Option<Done>> {
+pub fn run<S: Sink>(guest: &mut Guest, devices: &mut Devices<S>) -> Result<()> {
     let refused = |error: hyp_abi::Error| format!("user-level exception redirection: {error}");
     guest.vm.set_uer(UART, UART_SIZE).map_err(refused)?;
+    // From here on the handler may use the devices whenever the guest runs, so this function has no reference to them then.
     let devices: *mut Devices<S> = devices;
     let stack = Box::leak(Box::new([0u128; STACK_SIZE / size_of::<u128>()]));
     let frame = Box::leak(Box::new(Frame {
@@ -61,12 +63,13 @@ pub fn run<S: Sink>(guest: &mut Guest, devices: &mut Devices<S>, sum: fn(&S) -> 
     install(frame);
     marker::begin();
     loop {
-        // SAFETY: the handler runs inside of `run` only, so the devices are not in use elsewhere in either place.
-        let devices = unsafe { &mut *devices };
-        match guest.run(|| sum(devices.uart.sink()))? {
-            Next::Device => emulate::access(&mut guest.vcpu.run_page().mmio, devices)?,
+        // SAFETY: called after the guest has stopped, and the handler with it.
+        let arrived = || unsafe { &mut *devices }.uart.sink().tally();
+        match guest.run(arrived)? {
+            // SAFETY: as above.
+            Next::Device => emulate::access(&mut guest.vcpu.run_page().mmio, unsafe { &mut *devices })?,
             Next::Again => {}
-            Next::Off => return Ok(guest.done()),
+            Next::Off => return Ok(()),
         }
     }
 }
@@ -94,19 +97,13 @@ fn install(frame: *mut Frame) {
 unsafe extern "C" fn serve<S: Sink>(devices: *mut (), guest: &mut UerFrame, utinst: u64, gpa: u64) -> usize {
     // SAFETY: the caller's promise.
     let devices = unsafe { &mut *devices.cast::<Devices<S>>() };
-    let size = 1 << utinst::size_log2(utinst);
-    if utinst::is_store(utinst) {
-        if devices.write(gpa, size, guest.x[utinst::store_register(utinst)]).is_none() {
-            return 1;
+    match redirect::serve(devices, &mut guest.x, utinst, gpa) {
+        Some(length) => {
+            advance(length);
+            0
         }
-    } else {
-        let Some(value) = devices.read(gpa, size) else { return 1 };
-        guest.x[utinst::load_register(utinst)] = utinst::extended(utinst, value);
-        // A load may have gone to the place of x0, which a store reads.
-        guest.x[0] = 0;
+        None => 1,
     }
-    advance(utinst::length(utinst));
-    0
 }
 
 /// The guest goes on behind the access.
@@ -149,7 +146,7 @@ extern "C" fn entry() {
         "beqz t0, 1f",
         "srli t1, a2, 20",
         "1: andi t1, t1, 31",
-        "li t2, {saved} | 1",
+        "li t2, {saved}",
         "srl t2, t2, t1",
         "andi t2, t2, 1",
         "beqz t2, 3f",
@@ -184,7 +181,8 @@ extern "C" fn entry() {
         stack = const offset_of!(Frame, stack),
         serve = const offset_of!(Frame, serve),
         devices = const offset_of!(Frame, devices),
-        saved = const SAVED,
+        // Sign-extended, which takes one instruction less: only bits 31 to 0 are looked at. x0 needs no saving either.
+        saved = const (SAVED | 1) as i32,
         uret = const insn::URET,
         exit = sym exit_to_kernel,
     )

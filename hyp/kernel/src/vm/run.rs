@@ -68,6 +68,8 @@ fn begin(thread: &Thread, handle: usize) -> Result<(), Error> {
             Completion::None => {}
             Completion::Load { rd, size_log2, extend } => {
                 vcpu.frame.x[rd] = Access::extend(size_log2, extend, (*page).mmio.data);
+                // The load may have gone to x0, which a store reads from here.
+                vcpu.frame.x[0] = 0;
             }
             Completion::Sbi => [vcpu.frame.x[10], vcpu.frame.x[11]] = (*page).sbi.ret,
         }
@@ -166,6 +168,7 @@ pub fn uer_exit(saved: usize) -> Result<usize, Error> {
     let redirected = uer::take_redirected().ok_or(Error::InvalidArgument)?;
     let vcpu = vcpu(thread);
     vcpu.frame.x = saved.x;
+    vcpu.frame.x[0] = 0;
     vcpu.frame.pc = redirected.pc;
     vcpu.set_mode(redirected.from_supervisor);
     let cause = match exit::redirected(vcpu, &redirected) {

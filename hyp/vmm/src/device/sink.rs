@@ -2,10 +2,22 @@
 
 use proto::Checksum;
 
+/// What a sink has got: what a guest's own count is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// How many bytes.
+    pub bytes: u64,
+    /// Their checksum.
+    pub checksum: u64,
+}
+
 /// Takes bytes one at a time.
 pub trait Sink {
     /// Takes a byte.
     fn push(&mut self, byte: u8);
+
+    /// What came so far.
+    fn tally(&self) -> Tally;
 }
 
 /// Keeps everything in memory. Bytes beyond its end are counted and lost.
@@ -25,16 +37,6 @@ impl<'a> Capture<'a> {
     pub fn bytes(&self) -> &[u8] {
         &self.memory[..self.count.min(self.memory.len())]
     }
-
-    /// How many bytes came.
-    pub fn count(&self) -> u64 {
-        self.count as u64
-    }
-
-    /// Their checksum.
-    pub fn checksum(&self) -> Checksum {
-        Checksum::new().bytes(self.bytes())
-    }
 }
 
 impl Sink for Capture<'_> {
@@ -44,6 +46,11 @@ impl Sink for Capture<'_> {
             *place = byte;
         }
         self.count += 1;
+    }
+
+    /// Summed up here and not byte by byte, so that it costs nothing while the guest runs.
+    fn tally(&self) -> Tally {
+        Tally { bytes: self.count as u64, checksum: Checksum::new().bytes(self.bytes()).value() }
     }
 }
 
@@ -65,18 +72,10 @@ impl<W: FnMut(&[u8])> Lines<W> {
 
     /// Writes what is left of a line.
     pub fn flush(&mut self) {
-        (self.write)(&self.line[..self.len]);
-        self.len = 0;
-    }
-
-    /// How many bytes came.
-    pub fn count(&self) -> u64 {
-        self.count
-    }
-
-    /// Their checksum.
-    pub fn checksum(&self) -> Checksum {
-        self.checksum
+        if self.len > 0 {
+            (self.write)(&self.line[..self.len]);
+            self.len = 0;
+        }
     }
 }
 
@@ -90,19 +89,27 @@ impl<W: FnMut(&[u8])> Sink for Lines<W> {
             self.flush();
         }
     }
+
+    fn tally(&self) -> Tally {
+        Tally { bytes: self.count, checksum: self.checksum.value() }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn tally(bytes: u64, text: &[u8]) -> Tally {
+        Tally { bytes, checksum: Checksum::new().bytes(text).value() }
+    }
+
     #[test]
     fn capture_counts_what_it_loses() {
         let mut memory = [0; 3];
         let mut sink = Capture::new(&mut memory);
+        assert_eq!(sink.tally(), tally(0, b""));
         b"abcd".iter().for_each(|byte| sink.push(*byte));
-        assert_eq!((sink.bytes(), sink.count()), (&b"abc"[..], 4));
-        assert_eq!(sink.checksum(), Checksum::new().bytes(b"abc"));
+        assert_eq!((sink.bytes(), sink.tally()), (&b"abc"[..], tally(4, b"abc")));
     }
 
     #[test]
@@ -111,7 +118,19 @@ mod tests {
         let mut sink = Lines::new(|line: &[u8]| seen.push(line.to_vec()));
         b"ab\nc".iter().for_each(|byte| sink.push(*byte));
         sink.flush();
-        assert_eq!((sink.count(), sink.checksum()), (4, Checksum::new().bytes(b"ab\nc")));
+        sink.flush();
+        assert_eq!(sink.tally(), tally(4, b"ab\nc"));
         assert_eq!(seen, [b"ab\n".to_vec(), b"c".to_vec()]);
+    }
+
+    #[test]
+    fn long_lines_come_in_pieces() {
+        let text = [b'x'; 600];
+        let mut seen = Vec::new();
+        let mut sink = Lines::new(|line: &[u8]| seen.push(line.to_vec()));
+        text.iter().for_each(|byte| sink.push(*byte));
+        sink.flush();
+        assert_eq!(sink.tally(), tally(600, &text));
+        assert_eq!(seen.iter().map(Vec::len).collect::<Vec<_>>(), [256, 256, 88]);
     }
 }
