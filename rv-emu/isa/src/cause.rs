@@ -1,4 +1,4 @@
-//! Exception and interrupt codes ("mcause", and "Trap Cause Codes" of the H extension).
+//! Exception and interrupt codes ("Machine Cause Register", and "Trap Cause Codes" of the H extension).
 
 macro_rules! codes {
     ($doc:literal, $of:ident; $($constant:ident = $code:literal, $name:literal;)*) => {
@@ -54,4 +54,51 @@ codes! { "Interrupt", interrupt_name;
     MACHINE_EXTERNAL = 11, "machine external interrupt";
     SUPERVISOR_GUEST_EXTERNAL = 12, "supervisor guest external interrupt";
     COUNTER_OVERFLOW = 13, "counter overflow interrupt";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fields::mip;
+
+    #[test]
+    fn pending_bits_are_at_their_codes() {
+        for (code, bit) in [
+            (SUPERVISOR_SOFTWARE, mip::SSIP),
+            (VIRTUAL_SUPERVISOR_SOFTWARE, mip::VSSIP),
+            (MACHINE_SOFTWARE, mip::MSIP),
+            (SUPERVISOR_TIMER, mip::STIP),
+            (VIRTUAL_SUPERVISOR_TIMER, mip::VSTIP),
+            (MACHINE_TIMER, mip::MTIP),
+            (SUPERVISOR_EXTERNAL, mip::SEIP),
+            (VIRTUAL_SUPERVISOR_EXTERNAL, mip::VSEIP),
+            (MACHINE_EXTERNAL, mip::MEIP),
+            (SUPERVISOR_GUEST_EXTERNAL, mip::SGEIP),
+            (COUNTER_OVERFLOW, mip::LCOFIP),
+        ] {
+            assert_eq!(bit, 1 << code, "{}", interrupt_name(code));
+        }
+    }
+
+    /// The table of mcause by rows of eight; a dash is reserved.
+    #[test]
+    fn codes_are_those_of_the_table() {
+        #[rustfmt::skip]
+        let table = [
+            "instruction address misaligned", "instruction access fault", "illegal instruction", "breakpoint",
+            "load address misaligned", "load access fault", "store/AMO address misaligned", "store/AMO access fault",
+            "environment call from U or VU", "environment call from HS", "environment call from VS", "environment call from M",
+            "instruction page fault", "load page fault", "-", "store/AMO page fault",
+            "double trap", "-", "software check", "hardware error",
+            "instruction guest-page fault", "load guest-page fault", "virtual instruction", "store/AMO guest-page fault",
+            "-",
+        ];
+        for (code, expected) in (0..).zip(table) {
+            let expected = if expected == "-" { "custom or reserved" } else { expected };
+            assert_eq!(exception_name(code), expected, "{code}");
+        }
+        assert_eq!(exception_name(VIRTUAL_INSTRUCTION), "virtual instruction");
+        assert_eq!(exception_name(STORE_GUEST_PAGE_FAULT), "store/AMO guest-page fault");
+        assert_eq!(interrupt_name(0), "custom or reserved");
+    }
 }

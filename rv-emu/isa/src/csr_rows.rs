@@ -1,5 +1,5 @@
-//! One row per CSR: number and name, in the order of numbers (Privileged Architecture, "CSR Listing"; debug specification for the
-//! triggers). Upper halves that RV32 alone has are left out.
+//! One row per CSR: constant, number and name, in the order of numbers (Privileged Architecture, "CSR Listing"). What RV32 alone has, upper
+//! halves and the odd pmpcfg registers, is left out: on RV64 these numbers are nobody's.
 
 /// Calls `$callback!` with all rows: constant, number, name.
 #[macro_export]
@@ -32,7 +32,19 @@ macro_rules! csrs {
             STVAL, 0x143, "stval";
             SIP, 0x144, "sip";
             STIMECMP, 0x14d, "stimecmp";
+            SCTRCTL, 0x14e, "sctrctl";
+            SCTRSTATUS, 0x14f, "sctrstatus";
+            SISELECT, 0x150, "siselect";
+            SIREG, 0x151, "sireg";
+            SIREG2, 0x152, "sireg2";
+            SIREG3, 0x153, "sireg3";
+            SIREG4, 0x155, "sireg4";
+            SIREG5, 0x156, "sireg5";
+            SIREG6, 0x157, "sireg6";
+            STOPEI, 0x15c, "stopei";
+            SCTRDEPTH, 0x15f, "sctrdepth";
             SATP, 0x180, "satp";
+            SRMCFG, 0x181, "srmcfg";
             VSSTATUS, 0x200, "vsstatus";
             VSIE, 0x204, "vsie";
             VSTVEC, 0x205, "vstvec";
@@ -42,6 +54,15 @@ macro_rules! csrs {
             VSTVAL, 0x243, "vstval";
             VSIP, 0x244, "vsip";
             VSTIMECMP, 0x24d, "vstimecmp";
+            VSCTRCTL, 0x24e, "vsctrctl";
+            VSISELECT, 0x250, "vsiselect";
+            VSIREG, 0x251, "vsireg";
+            VSIREG2, 0x252, "vsireg2";
+            VSIREG3, 0x253, "vsireg3";
+            VSIREG4, 0x255, "vsireg4";
+            VSIREG5, 0x256, "vsireg5";
+            VSIREG6, 0x257, "vsireg6";
+            VSTOPEI, 0x25c, "vstopei";
             VSATP, 0x280, "vsatp";
             MSTATUS, 0x300, "mstatus";
             MISA, 0x301, "misa";
@@ -50,6 +71,8 @@ macro_rules! csrs {
             MIE, 0x304, "mie";
             MTVEC, 0x305, "mtvec";
             MCOUNTEREN, 0x306, "mcounteren";
+            MVIEN, 0x308, "mvien";
+            MVIP, 0x309, "mvip";
             MENVCFG, 0x30a, "menvcfg";
             MSTATEEN0, 0x30c, "mstateen0";
             MSTATEEN1, 0x30d, "mstateen1";
@@ -94,6 +117,15 @@ macro_rules! csrs {
             MIP, 0x344, "mip";
             MTINST, 0x34a, "mtinst";
             MTVAL2, 0x34b, "mtval2";
+            MCTRCTL, 0x34e, "mctrctl";
+            MISELECT, 0x350, "miselect";
+            MIREG, 0x351, "mireg";
+            MIREG2, 0x352, "mireg2";
+            MIREG3, 0x353, "mireg3";
+            MIREG4, 0x355, "mireg4";
+            MIREG5, 0x356, "mireg5";
+            MIREG6, 0x357, "mireg6";
+            MTOPEI, 0x35c, "mtopei";
             PMPCFG0, 0x3a0, "pmpcfg0";
             PMPCFG2, 0x3a2, "pmpcfg2";
             PMPCFG4, 0x3a4, "pmpcfg4";
@@ -174,6 +206,8 @@ macro_rules! csrs {
             HTIMEDELTA, 0x605, "htimedelta";
             HCOUNTEREN, 0x606, "hcounteren";
             HGEIE, 0x607, "hgeie";
+            HVIEN, 0x608, "hvien";
+            HVICTL, 0x609, "hvictl";
             HENVCFG, 0x60a, "henvcfg";
             HSTATEEN0, 0x60c, "hstateen0";
             HSTATEEN1, 0x60d, "hstateen1";
@@ -182,9 +216,15 @@ macro_rules! csrs {
             HTVAL, 0x643, "htval";
             HIP, 0x644, "hip";
             HVIP, 0x645, "hvip";
+            HVIPRIO1, 0x646, "hviprio1";
+            HVIPRIO2, 0x647, "hviprio2";
             HTINST, 0x64a, "htinst";
             HGATP, 0x680, "hgatp";
             HCONTEXT, 0x6a8, "hcontext";
+            MNSCRATCH, 0x740, "mnscratch";
+            MNEPC, 0x741, "mnepc";
+            MNCAUSE, 0x742, "mncause";
+            MNSTATUS, 0x744, "mnstatus";
             MSECCFG, 0x747, "mseccfg";
             TSELECT, 0x7a0, "tselect";
             TDATA1, 0x7a1, "tdata1";
@@ -264,12 +304,15 @@ macro_rules! csrs {
             VTYPE, 0xc21, "vtype";
             VLENB, 0xc22, "vlenb";
             SCOUNTOVF, 0xda0, "scountovf";
+            STOPI, 0xdb0, "stopi";
             HGEIP, 0xe12, "hgeip";
+            VSTOPI, 0xeb0, "vstopi";
             MVENDORID, 0xf11, "mvendorid";
             MARCHID, 0xf12, "marchid";
             MIMPID, 0xf13, "mimpid";
             MHARTID, 0xf14, "mhartid";
             MCONFIGPTR, 0xf15, "mconfigptr";
+            MTOPI, 0xfb0, "mtopi";
         }
     };
 }

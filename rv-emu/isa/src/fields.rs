@@ -1,22 +1,23 @@
-//! Fields of CSRs and page-table entries, as masks.
+//! Fields of CSRs and page-table entries, as masks. Names are those of the privileged specification; values that a field may have are given
+//! in place, so that they can be compared with the masked register.
 
-/// mstatus; sstatus and vsstatus have the same fields at the same places.
+/// mstatus ("Machine Status Registers"); sstatus and vsstatus have a part of the same fields, at the same places.
 pub mod mstatus {
     /// S-level interrupts are enabled.
     pub const SIE: u64 = 1 << 1;
     /// M-level interrupts are enabled.
     pub const MIE: u64 = 1 << 3;
-    /// SIE before the trap.
+    /// SIE before a trap to S.
     pub const SPIE: u64 = 1 << 5;
     /// U-mode is big-endian.
     pub const UBE: u64 = 1 << 6;
-    /// MIE before the trap.
+    /// MIE before a trap to M.
     pub const MPIE: u64 = 1 << 7;
-    /// Privilege before the trap.
+    /// Privilege before a trap to S: U or S.
     pub const SPP: u64 = 1 << 8;
-    /// State of the vector unit.
+    /// State of the vector unit: as FS.
     pub const VS: u64 = 3 << 9;
-    /// Privilege before the trap.
+    /// Privilege before a trap to M: U (0), S (1) or M (3).
     pub const MPP: u64 = 3 << 11;
     /// State of the floating-point unit: off, initial, clean, dirty.
     pub const FS: u64 = 3 << 13;
@@ -28,11 +29,11 @@ pub mod mstatus {
     pub const SUM: u64 = 1 << 18;
     /// Loads may read executable pages.
     pub const MXR: u64 = 1 << 19;
-    /// Trap virtual memory management.
+    /// Trap virtual memory management: satp, hgatp, SFENCE.VMA and HFENCE.GVMA are illegal below M.
     pub const TVM: u64 = 1 << 20;
-    /// Trap WFI.
+    /// Trap WFI below M (timeout wait).
     pub const TW: u64 = 1 << 21;
-    /// Trap SRET.
+    /// Trap SRET below M.
     pub const TSR: u64 = 1 << 22;
     /// XLEN of U-mode.
     pub const UXL: u64 = 3 << 32;
@@ -42,11 +43,11 @@ pub mod mstatus {
     pub const SBE: u64 = 1 << 36;
     /// M-mode is big-endian.
     pub const MBE: u64 = 1 << 37;
-    /// Mtval is a guest virtual address.
+    /// mtval is a guest virtual address.
     pub const GVA: u64 = 1 << 38;
-    /// V before the trap.
+    /// V before a trap to M.
     pub const MPV: u64 = 1 << 39;
-    /// Some state is dirty.
+    /// FS, VS or XS is dirty; read-only.
     pub const SD: u64 = 1 << 63;
     /// Position of MPP.
     pub const MPP_SHIFT: u32 = 11;
@@ -58,15 +59,15 @@ pub mod mstatus {
     pub const SXL_SHIFT: u32 = 34;
 }
 
-/// hstatus.
+/// hstatus ("Hypervisor Status Register").
 pub mod hstatus {
     /// VS-mode is big-endian.
     pub const VSBE: u64 = 1 << 5;
-    /// Stval is a guest virtual address.
+    /// stval is a guest virtual address.
     pub const GVA: u64 = 1 << 6;
-    /// V before the trap.
+    /// V before a trap to HS.
     pub const SPV: u64 = 1 << 7;
-    /// Guest privilege before the trap; that of HLV and HSV.
+    /// Privilege in the guest before a trap to HS; privilege of HLV and HSV.
     pub const SPVP: u64 = 1 << 8;
     /// U-mode may use HLV and HSV.
     pub const HU: u64 = 1 << 9;
@@ -84,25 +85,26 @@ pub mod hstatus {
     pub const VSXL_SHIFT: u32 = 32;
 }
 
-/// menvcfg, senvcfg and henvcfg.
+/// menvcfg, senvcfg and henvcfg ("Machine Environment Configuration Register"). senvcfg has only the low byte.
 pub mod menvcfg {
     /// Fences of I/O imply memory.
     pub const FIOM: u64 = 1 << 0;
-    /// What CBO.INVAL does.
+    /// What CBO.INVAL does: trap (0), flush (1), invalidate (3).
     pub const CBIE: u64 = 3 << 4;
     /// CBO.CLEAN and CBO.FLUSH are enabled.
     pub const CBCFE: u64 = 1 << 6;
     /// CBO.ZERO is enabled.
     pub const CBZE: u64 = 1 << 7;
-    /// Hardware sets accessed and dirty bits (Svadu).
+    /// Hardware sets accessed and dirty bits, instead of raising page faults (Svadu, Svade).
     pub const ADUE: u64 = 1 << 61;
     /// Page-based memory types are enabled (Svpbmt).
     pub const PBMTE: u64 = 1 << 62;
-    /// The timer comparator is enabled (Sstc).
+    /// stimecmp (in henvcfg: vstimecmp) is enabled (Sstc).
     pub const STCE: u64 = 1 << 63;
 }
 
-/// mip and mie, and their views.
+/// mip and mie, and their views sip, hip, vsip and so on ("Machine Interrupt Registers"). vsip and vsie have VSSIP, VSTIP and VSEIP at the
+/// places of SSIP, STIP and SEIP.
 pub mod mip {
     /// Supervisor software.
     pub const SSIP: u64 = 1 << 1;
@@ -128,7 +130,8 @@ pub mod mip {
     pub const LCOFIP: u64 = 1 << 13;
 }
 
-/// satp, vsatp and hgatp.
+/// satp, vsatp and hgatp ("Supervisor Address Translation and Protection Register"). The root table of hgatp is 16 KiB, so the low two bits of
+/// its PPN are 0.
 pub mod satp {
     /// Translation scheme.
     pub const MODE: u64 = 0xf << 60;
@@ -152,7 +155,7 @@ pub mod satp {
     pub const ASID_SHIFT: u32 = 44;
 }
 
-/// Page-table entries.
+/// Page-table entries of Sv39, Sv48 and Sv57 ("Sv39: Page-Based 39-bit Virtual-Memory System").
 pub mod pte {
     /// Valid.
     pub const V: u64 = 1 << 0;
@@ -170,11 +173,13 @@ pub mod pte {
     pub const A: u64 = 1 << 6;
     /// Dirty.
     pub const D: u64 = 1 << 7;
+    /// For software to use.
+    pub const RSW: u64 = 3 << 8;
     /// Page number.
     pub const PPN: u64 = ((1 << 44) - 1) << 10;
-    /// Bits 60:54, reserved.
+    /// Bits 60:54, reserved: a page fault if set.
     pub const RESERVED: u64 = 0x7f << 54;
-    /// Memory type (Svpbmt).
+    /// Memory type (Svpbmt): PMA (0), NC (1), IO (2).
     pub const PBMT: u64 = 3 << 61;
     /// Naturally aligned power-of-two range (Svnapot).
     pub const N: u64 = 1 << 63;
@@ -182,7 +187,7 @@ pub mod pte {
     pub const PPN_SHIFT: u32 = 10;
 }
 
-/// An entry of pmpcfg.
+/// One of the eight entries of a pmpcfg register ("Physical Memory Protection CSRs").
 pub mod pmpcfg {
     /// Readable.
     pub const R: u8 = 1 << 0;
@@ -200,11 +205,11 @@ pub mod pmpcfg {
     pub const A_NA4: u8 = 2 << 3;
     /// Naturally aligned power of two.
     pub const A_NAPOT: u8 = 3 << 3;
-    /// Locked, and binding for M-mode.
+    /// Locked until reset, and binding for M-mode.
     pub const L: u8 = 1 << 7;
 }
 
-/// misa.
+/// misa ("Machine ISA Register").
 pub mod misa {
     /// MXL for 64 bits.
     pub const RV64: u64 = 2 << 62;

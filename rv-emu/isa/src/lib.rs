@@ -14,7 +14,8 @@ mod csr_rows;
 pub mod fields;
 pub mod insn;
 
+pub use insn::compressed::{CompressedFormat, CompressedRow, Needs, compressed_rows};
 pub use insn::decode::decode;
-pub use insn::disasm::{disassemble, register_name};
+pub use insn::disasm::{disassemble, float_register_name, register_name};
 pub use insn::encode::{Fields, encode};
-pub use insn::{Class, Format, Insn, Isa, Op, Row, is_hypervisor_memory};
+pub use insn::{Class, FloatOperands, Format, Insn, Isa, Op, Row, is_hypervisor_memory};

@@ -1,8 +1,225 @@
-//! The C extension: each 16-bit instruction is one of the 32-bit ones with fewer choices ("C Extension", instruction set listings).
+//! The C extension: one row per 16-bit instruction, and the 32-bit instruction that each is a short form of ("Zca" and "Zcd", instruction
+//! listings). On RV64 the places of C.JAL, C.FLW and C.FSW belong to C.ADDIW, C.LD and C.SD.
 
 use super::{Insn, Op};
 
-/// Bits `shift..shift + width` of a compressed instruction.
+/// Operands of a compressed instruction, and those that it implies. Registers with a prime are x8 to x15.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CompressedFormat {
+    /// rd', x2, unsigned multiple of 4.
+    StackAddress,
+    /// rd', offset(rs1'), a multiple of 4.
+    LoadWord,
+    /// rd', offset(rs1'), a multiple of 8.
+    LoadDouble,
+    /// rs2', offset(rs1'), a multiple of 4.
+    StoreWord,
+    /// rs2', offset(rs1'), a multiple of 8.
+    StoreDouble,
+    /// rd = rs1, 6-bit immediate.
+    Immediate,
+    /// rd, x0, 6-bit immediate.
+    LoadImmediate,
+    /// x2, x2, signed multiple of 16.
+    StackAdjust,
+    /// rd, 6-bit immediate << 12.
+    Upper,
+    /// rd' = rs1', shift amount.
+    ShortShift,
+    /// rd' = rs1', 6-bit immediate.
+    ShortImmediate,
+    /// rd' = rs1', rs2'.
+    ShortRegister,
+    /// Jump offset; x0.
+    Jump,
+    /// rs1', x0, branch offset.
+    Branch,
+    /// rd = rs1, shift amount.
+    Shift,
+    /// rd, offset(x2), a multiple of 4.
+    LoadWordStack,
+    /// rd, offset(x2), a multiple of 8.
+    LoadDoubleStack,
+    /// rs2, offset(x2), a multiple of 4.
+    StoreWordStack,
+    /// rs2, offset(x2), a multiple of 8.
+    StoreDoubleStack,
+    /// rs1; links to x0, or to x1 if bit 12 is set.
+    JumpRegister,
+    /// rd, x0, rs2.
+    Move,
+    /// rd = rs1, rs2.
+    Register,
+    /// No operands.
+    None,
+}
+
+/// What an operand must be for an encoding to be legal; else it is reserved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing.
+    Nothing,
+    /// rd or rs1, in bits 11:7, is not x0.
+    Register,
+    /// The immediate is not 0.
+    Immediate,
+}
+
+/// A row of the table of compressed instructions.
+#[derive(Clone, Copy, Debug)]
+pub struct CompressedRow {
+    /// Assembly name.
+    pub mnemonic: &'static str,
+    /// Values of the fixed bits.
+    pub matches: u16,
+    /// The fixed bits.
+    pub mask: u16,
+    /// Operands.
+    pub format: CompressedFormat,
+    /// When the encoding is legal.
+    pub needs: Needs,
+    /// What it expands to.
+    pub op: Op,
+}
+
+macro_rules! rows {
+    ($($mnemonic:literal, $matches:literal, $mask:literal, $format:ident, $needs:ident, $op:ident;)*) => {
+        &[$(CompressedRow {
+            mnemonic: $mnemonic,
+            matches: $matches,
+            mask: $mask,
+            format: CompressedFormat::$format,
+            needs: Needs::$needs,
+            op: Op::$op,
+        },)*]
+    };
+}
+
+/// All rows, by quadrant and funct3. Where rows overlap the first holds: its fixed operands make it an instruction of its own. C.NOP is
+/// C.ADDI with rd = x0.
+static ROWS: &[CompressedRow] = rows! {
+    "c.addi4spn", 0x0000, 0xe003, StackAddress, Immediate, Addi;
+    "c.fld", 0x2000, 0xe003, LoadDouble, Nothing, Fld;
+    "c.lw", 0x4000, 0xe003, LoadWord, Nothing, Lw;
+    "c.ld", 0x6000, 0xe003, LoadDouble, Nothing, Ld;
+    "c.fsd", 0xa000, 0xe003, StoreDouble, Nothing, Fsd;
+    "c.sw", 0xc000, 0xe003, StoreWord, Nothing, Sw;
+    "c.sd", 0xe000, 0xe003, StoreDouble, Nothing, Sd;
+
+    "c.addi", 0x0001, 0xe003, Immediate, Nothing, Addi;
+    "c.addiw", 0x2001, 0xe003, Immediate, Register, Addiw;
+    "c.li", 0x4001, 0xe003, LoadImmediate, Nothing, Addi;
+    "c.addi16sp", 0x6101, 0xef83, StackAdjust, Immediate, Addi;
+    "c.lui", 0x6001, 0xe003, Upper, Immediate, Lui;
+    "c.srli", 0x8001, 0xec03, ShortShift, Nothing, Srli;
+    "c.srai", 0x8401, 0xec03, ShortShift, Nothing, Srai;
+    "c.andi", 0x8801, 0xec03, ShortImmediate, Nothing, Andi;
+    "c.sub", 0x8c01, 0xfc63, ShortRegister, Nothing, Sub;
+    "c.xor", 0x8c21, 0xfc63, ShortRegister, Nothing, Xor;
+    "c.or", 0x8c41, 0xfc63, ShortRegister, Nothing, Or;
+    "c.and", 0x8c61, 0xfc63, ShortRegister, Nothing, And;
+    "c.subw", 0x9c01, 0xfc63, ShortRegister, Nothing, Subw;
+    "c.addw", 0x9c21, 0xfc63, ShortRegister, Nothing, Addw;
+    "c.j", 0xa001, 0xe003, Jump, Nothing, Jal;
+    "c.beqz", 0xc001, 0xe003, Branch, Nothing, Beq;
+    "c.bnez", 0xe001, 0xe003, Branch, Nothing, Bne;
+
+    "c.slli", 0x0002, 0xe003, Shift, Nothing, Slli;
+    "c.fldsp", 0x2002, 0xe003, LoadDoubleStack, Nothing, Fld;
+    "c.lwsp", 0x4002, 0xe003, LoadWordStack, Register, Lw;
+    "c.ldsp", 0x6002, 0xe003, LoadDoubleStack, Register, Ld;
+    "c.jr", 0x8002, 0xf07f, JumpRegister, Register, Jalr;
+    "c.mv", 0x8002, 0xf003, Move, Nothing, Add;
+    "c.ebreak", 0x9002, 0xffff, None, Nothing, Ebreak;
+    "c.jalr", 0x9002, 0xf07f, JumpRegister, Register, Jalr;
+    "c.add", 0x9002, 0xf003, Register, Nothing, Add;
+    "c.fsdsp", 0xa002, 0xe003, StoreDoubleStack, Nothing, Fsd;
+    "c.swsp", 0xc002, 0xe003, StoreWordStack, Nothing, Sw;
+    "c.sdsp", 0xe002, 0xe003, StoreDoubleStack, Nothing, Sd;
+};
+
+/// How many groups there are: quadrant and funct3, which every row fixes.
+const GROUPS: usize = 32;
+
+const fn group(half: u16) -> usize {
+    ((half & 3) << 3 | half >> 13) as usize
+}
+
+/// Where each group begins in [`ROWS`], and where the last one ends.
+static STARTS: [u8; GROUPS + 1] = {
+    let mut starts = [ROWS.len() as u8; GROUPS + 1];
+    let mut group = GROUPS;
+    let mut row = ROWS.len();
+    while group > 0 {
+        group -= 1;
+        while row > 0 && self::group(ROWS[row - 1].matches) >= group {
+            row -= 1;
+        }
+        starts[group] = row as u8;
+    }
+    starts
+};
+
+/// All compressed instructions.
+pub fn compressed_rows() -> &'static [CompressedRow] {
+    ROWS
+}
+
+/// The row of a compressed instruction; it is legal only if its operands are.
+pub(super) fn row(half: u16) -> Option<&'static CompressedRow> {
+    let group = group(half);
+    let candidates = &ROWS[STARTS[group].into()..STARTS[group + 1].into()];
+    candidates.iter().find(|row| half & row.mask == row.matches)
+}
+
+/// Expands a compressed instruction, whose low two bits are not 3; `None` for what is illegal or reserved.
+pub(super) fn decode(half: u16) -> Option<Insn> {
+    let row = row(half)?;
+    let insn = expand(row, Bits(half.into()));
+    let legal = match row.needs {
+        Needs::Nothing => true,
+        Needs::Register => half >> 7 & 31 != 0,
+        Needs::Immediate => insn.imm != 0,
+    };
+    if legal { Some(insn) } else { None }
+}
+
+const ZERO: u8 = 0;
+const SP: u8 = 2;
+
+fn expand(row: &CompressedRow, b: Bits) -> Insn {
+    use CompressedFormat as Format;
+    let (rd, rs2) = (b.rd(), b.rs2());
+    let (rd_short, rs2_short) = (b.rd_short(), b.rs2_short());
+    let (rd, rs1, rs2, imm) = match row.format {
+        Format::StackAddress => (rs2_short, SP, 0, b.stack_address()),
+        Format::LoadWord => (rs2_short, rd_short, 0, b.word_offset()),
+        Format::LoadDouble => (rs2_short, rd_short, 0, b.double_offset()),
+        Format::StoreWord => (0, rd_short, rs2_short, b.word_offset()),
+        Format::StoreDouble => (0, rd_short, rs2_short, b.double_offset()),
+        Format::Immediate => (rd, rd, 0, b.imm6()),
+        Format::LoadImmediate => (rd, ZERO, 0, b.imm6()),
+        Format::StackAdjust => (SP, SP, 0, b.stack_adjust()),
+        Format::Upper => (rd, 0, 0, b.imm6() << 12),
+        Format::ShortShift => (rd_short, rd_short, 0, b.shamt()),
+        Format::ShortImmediate => (rd_short, rd_short, 0, b.imm6()),
+        Format::ShortRegister => (rd_short, rd_short, rs2_short, 0),
+        Format::Jump => (ZERO, 0, 0, b.jump_offset()),
+        Format::Branch => (0, rd_short, ZERO, b.branch_offset()),
+        Format::Shift => (rd, rd, 0, b.shamt()),
+        Format::LoadWordStack => (rd, SP, 0, b.stack_word_load()),
+        Format::LoadDoubleStack => (rd, SP, 0, b.stack_double_load()),
+        Format::StoreWordStack => (0, SP, rs2, b.stack_word_store()),
+        Format::StoreDoubleStack => (0, SP, rs2, b.stack_double_store()),
+        Format::JumpRegister => (b.get(12, 1) as u8, rd, 0, 0),
+        Format::Move => (rd, ZERO, rs2, 0),
+        Format::Register => (rd, rd, rs2, 0),
+        Format::None => (0, 0, 0, 0),
+    };
+    Insn { op: row.op, rd, rs1, rs2, rs3: 0, rm: 0, imm, len: 2, raw: b.0 }
+}
+
+/// The bits of a compressed instruction.
 #[derive(Clone, Copy)]
 struct Bits(u32);
 
@@ -21,56 +238,62 @@ impl Bits {
         self.get(2, 5) as u8
     }
 
-    /// The three-bit rd'/rs1' field: x8 to x15.
+    /// The three-bit rd'/rs1' field.
     fn rd_short(self) -> u8 {
         8 + self.get(7, 3) as u8
     }
 
-    /// The three-bit rs2' field.
+    /// The three-bit rs2' field, which is rd' of loads.
     fn rs2_short(self) -> u8 {
         8 + self.get(2, 3) as u8
     }
 
     /// imm[5|4:0], signed.
     fn imm6(self) -> i32 {
-        sign_extend(self.shamt(), 6)
+        sign_extend(self.get(12, 1) << 5 | self.get(2, 5), 6)
     }
 
     /// imm[5|4:0], unsigned.
-    fn shamt(self) -> u32 {
-        self.get(12, 1) << 5 | self.get(2, 5)
+    fn shamt(self) -> i32 {
+        (self.get(12, 1) << 5 | self.get(2, 5)) as i32
     }
 
+    /// uimm[5:3] and [2|6].
     fn word_offset(self) -> i32 {
         (self.get(10, 3) << 3 | self.get(6, 1) << 2 | self.get(5, 1) << 6) as i32
     }
 
+    /// uimm[5:3] and [7:6].
     fn double_offset(self) -> i32 {
         (self.get(10, 3) << 3 | self.get(5, 2) << 6) as i32
     }
 
+    /// uimm[5] and [4:2|7:6].
     fn stack_word_load(self) -> i32 {
         (self.get(12, 1) << 5 | self.get(4, 3) << 2 | self.get(2, 2) << 6) as i32
     }
 
+    /// uimm[5] and [4:3|8:6].
     fn stack_double_load(self) -> i32 {
         (self.get(12, 1) << 5 | self.get(5, 2) << 3 | self.get(2, 3) << 6) as i32
     }
 
+    /// uimm[5:2|7:6].
     fn stack_word_store(self) -> i32 {
         (self.get(9, 4) << 2 | self.get(7, 2) << 6) as i32
     }
 
+    /// uimm[5:3|8:6].
     fn stack_double_store(self) -> i32 {
         (self.get(10, 3) << 3 | self.get(7, 3) << 6) as i32
     }
 
-    /// nzuimm of C.ADDI4SPN.
+    /// nzuimm[5:4|9:6|2|3].
     fn stack_address(self) -> i32 {
         (self.get(11, 2) << 4 | self.get(7, 4) << 6 | self.get(6, 1) << 2 | self.get(5, 1) << 3) as i32
     }
 
-    /// nzimm of C.ADDI16SP.
+    /// nzimm[9] and [4|6|8:7|5].
     fn stack_adjust(self) -> i32 {
         let value = self.get(12, 1) << 9
             | self.get(6, 1) << 4
@@ -80,6 +303,7 @@ impl Bits {
         sign_extend(value, 10)
     }
 
+    /// imm[11|4|9:8|10|6|7|3:1|5].
     fn jump_offset(self) -> i32 {
         let value = self.get(12, 1) << 11
             | self.get(11, 1) << 4
@@ -92,6 +316,7 @@ impl Bits {
         sign_extend(value, 12)
     }
 
+    /// imm[8|4:3] and [7:6|2:1|5].
     fn branch_offset(self) -> i32 {
         let value = self.get(12, 1) << 8
             | self.get(10, 2) << 3
@@ -100,144 +325,37 @@ impl Bits {
             | self.get(2, 1) << 5;
         sign_extend(value, 9)
     }
-
-    fn make(self, op: Op, rd: u8, rs1: u8, rs2: u8, imm: i32) -> Option<Insn> {
-        Some(Insn { op, rd, rs1, rs2, rs3: 0, rm: 0, imm, len: 2, raw: self.0 })
-    }
 }
 
 fn sign_extend(value: u32, width: u32) -> i32 {
     (value << (32 - width)) as i32 >> (32 - width)
 }
 
-const ZERO: u8 = 0;
-const RA: u8 = 1;
-const SP: u8 = 2;
-
-/// Expands a compressed instruction; `None` for what is illegal or reserved.
-pub(super) fn decode(half: u16) -> Option<Insn> {
-    let bits = Bits(half.into());
-    match half & 3 {
-        0 => quadrant_0(bits),
-        1 => quadrant_1(bits),
-        _ => quadrant_2(bits),
-    }
-}
-
-fn quadrant_0(b: Bits) -> Option<Insn> {
-    let (rd, rs1, rs2) = (b.rs2_short(), b.rd_short(), b.rs2_short());
-    match b.get(13, 3) {
-        // A zero immediate is reserved, and all 16 bits zero are illegal by definition.
-        0 if b.stack_address() != 0 => b.make(Op::Addi, rd, SP, 0, b.stack_address()),
-        1 => b.make(Op::Fld, rd, rs1, 0, b.double_offset()),
-        2 => b.make(Op::Lw, rd, rs1, 0, b.word_offset()),
-        3 => b.make(Op::Ld, rd, rs1, 0, b.double_offset()),
-        5 => b.make(Op::Fsd, 0, rs1, rs2, b.double_offset()),
-        6 => b.make(Op::Sw, 0, rs1, rs2, b.word_offset()),
-        7 => b.make(Op::Sd, 0, rs1, rs2, b.double_offset()),
-        _ => None,
-    }
-}
-
-fn quadrant_1(b: Bits) -> Option<Insn> {
-    let rd = b.rd();
-    match b.get(13, 3) {
-        0 => b.make(Op::Addi, rd, rd, 0, b.imm6()),
-        1 if rd != 0 => b.make(Op::Addiw, rd, rd, 0, b.imm6()),
-        2 => b.make(Op::Addi, rd, ZERO, 0, b.imm6()),
-        3 if rd == SP && b.stack_adjust() != 0 => b.make(Op::Addi, SP, SP, 0, b.stack_adjust()),
-        3 if rd != SP && b.imm6() != 0 => b.make(Op::Lui, rd, 0, 0, b.imm6() << 12),
-        4 => arithmetic(b),
-        5 => b.make(Op::Jal, ZERO, 0, 0, b.jump_offset()),
-        6 => b.make(Op::Beq, 0, b.rd_short(), ZERO, b.branch_offset()),
-        7 => b.make(Op::Bne, 0, b.rd_short(), ZERO, b.branch_offset()),
-        _ => None,
-    }
-}
-
-fn arithmetic(b: Bits) -> Option<Insn> {
-    let (rd, rs2) = (b.rd_short(), b.rs2_short());
-    let shamt = b.shamt() as i32;
-    let op = match (b.get(10, 2), b.get(12, 1), b.get(5, 2)) {
-        (0, ..) => return b.make(Op::Srli, rd, rd, 0, shamt),
-        (1, ..) => return b.make(Op::Srai, rd, rd, 0, shamt),
-        (2, ..) => return b.make(Op::Andi, rd, rd, 0, b.imm6()),
-        (_, 0, 0) => Op::Sub,
-        (_, 0, 1) => Op::Xor,
-        (_, 0, 2) => Op::Or,
-        (_, 0, _) => Op::And,
-        (_, _, 0) => Op::Subw,
-        (_, _, 1) => Op::Addw,
-        _ => return None,
-    };
-    b.make(op, rd, rd, rs2, 0)
-}
-
-fn quadrant_2(b: Bits) -> Option<Insn> {
-    let (rd, rs2) = (b.rd(), b.rs2());
-    match b.get(13, 3) {
-        0 => b.make(Op::Slli, rd, rd, 0, b.shamt() as i32),
-        1 => b.make(Op::Fld, rd, SP, 0, b.stack_double_load()),
-        2 if rd != 0 => b.make(Op::Lw, rd, SP, 0, b.stack_word_load()),
-        3 if rd != 0 => b.make(Op::Ld, rd, SP, 0, b.stack_double_load()),
-        4 => match (b.get(12, 1), rd, rs2) {
-            (0, 0, 0) => None,
-            (0, _, 0) => b.make(Op::Jalr, ZERO, rd, 0, 0),
-            (0, ..) => b.make(Op::Add, rd, ZERO, rs2, 0),
-            (_, 0, 0) => b.make(Op::Ebreak, 0, 0, 0, 0),
-            (_, _, 0) => b.make(Op::Jalr, RA, rd, 0, 0),
-            _ => b.make(Op::Add, rd, rd, rs2, 0),
-        },
-        5 => b.make(Op::Fsd, 0, SP, rs2, b.stack_double_store()),
-        6 => b.make(Op::Sw, 0, SP, rs2, b.stack_word_store()),
-        7 => b.make(Op::Sd, 0, SP, rs2, b.stack_double_store()),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Reserved and illegal encodings, stated from the instruction set listings rather than from the decoder.
-    fn reserved(half: u16) -> bool {
-        let bits = |shift: u16, width: u16| half >> shift & ((1 << width) - 1);
-        let (quadrant, funct3, rd, rs2) = (bits(0, 2), bits(13, 3), bits(7, 5), bits(2, 5));
-        match (quadrant, funct3) {
-            (0, 0) => bits(5, 8) == 0,
-            (0, 4) => true,
-            (1, 1) => rd == 0,
-            (1, 3) => bits(12, 1) == 0 && rs2 == 0,
-            (1, 4) => bits(10, 3) == 7 && bits(6, 1) == 1,
-            (2, 2 | 3) => rd == 0,
-            (2, 4) => bits(12, 1) == 0 && rd == 0 && rs2 == 0,
-            _ => false,
+    #[test]
+    fn rows_overlap_only_where_the_first_is_a_special_case() {
+        for (index, a) in ROWS.iter().enumerate() {
+            assert_eq!(a.matches & !a.mask, 0, "{}: match outside of mask", a.mnemonic);
+            assert_eq!(a.mask & 0xe003, 0xe003, "{}: in no one group", a.mnemonic);
+            for b in &ROWS[index + 1..] {
+                let common = a.mask & b.mask;
+                let overlap = a.matches & common == b.matches & common;
+                assert!(!overlap || common == b.mask, "{} hides a part of {}", a.mnemonic, b.mnemonic);
+            }
         }
     }
 
     #[test]
-    fn all_halfwords() {
-        let mut legal = 0;
-        for half in (0..=u16::MAX).filter(|half| half & 3 != 3) {
-            assert_eq!(decode(half).is_none(), reserved(half), "{half:#06x}");
-            legal += usize::from(!reserved(half));
-        }
-        assert_eq!(legal, 46_743);
-    }
-
-    #[test]
-    fn expansions() {
-        let check = |half: u16, op: Op, rd: u8, rs1: u8, rs2: u8, imm: i32| {
-            let insn = decode(half).unwrap();
-            assert_eq!((insn.op, insn.rd, insn.rs1, insn.rs2, insn.imm), (op, rd, rs1, rs2, imm), "{half:#06x}");
-        };
-        check(0x1101, Op::Addi, 2, 2, 0, -32);
-        check(0x7139, Op::Addi, 2, 2, 0, -64);
-        check(0x0808, Op::Addi, 10, 2, 0, 16);
-        check(0x8082, Op::Jalr, 0, 1, 0, 0);
-        check(0xe406, Op::Sd, 0, 2, 1, 8);
-        check(0x60a2, Op::Ld, 1, 2, 0, 8);
-        check(0xbfe5, Op::Jal, 0, 0, 0, -8);
-        check(0xd575, Op::Beq, 0, 10, 0, -20);
+    fn groups_are_in_order() {
+        assert!(ROWS.is_sorted_by_key(|row| group(row.matches)));
+        let count = |group: usize| STARTS[group + 1] - STARTS[group];
+        assert_eq!(
+            (count(group(0x0000)), count(group(0x8000)), count(group(0x8001)), count(group(0x8002))),
+            (1, 0, 9, 5)
+        );
+        assert_eq!(STARTS[group(0x0003)], ROWS.len() as u8, "32-bit encodings have no group");
     }
 }

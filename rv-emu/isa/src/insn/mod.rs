@@ -1,6 +1,6 @@
 //! Instructions: the table's types, and a decoded instruction.
 
-mod compressed;
+pub(crate) mod compressed;
 pub(crate) mod decode;
 pub(crate) mod disasm;
 pub(crate) mod encode;
@@ -37,7 +37,7 @@ pub enum Format {
     Csr,
     /// rd, 5-bit immediate, CSR number.
     CsrImm,
-    /// Predecessor and successor sets.
+    /// fm, predecessor and successor sets, as a 12-bit immediate.
     Fence,
     /// rs1, rs2.
     Fence2,
@@ -99,17 +99,26 @@ impl Class {
 
 /// The extension that an instruction belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs)]
 pub enum Isa {
+    /// RV64I, the base.
     I,
+    /// Instruction-fetch fence.
     Zifencei,
+    /// Environment calls and breakpoints of the base; machine-level trap returns and waiting.
     System,
+    /// CSR access.
     Zicsr,
+    /// Multiplication and division.
     M,
+    /// Atomics.
     A,
+    /// Single-precision floating point.
     F,
+    /// Double-precision floating point.
     D,
+    /// Supervisor-level memory management.
     S,
+    /// Hypervisor.
     H,
 }
 
@@ -164,6 +173,37 @@ impl Op {
     pub fn row(self) -> &'static Row {
         &ROWS[self as usize]
     }
+
+    /// Which of rd, rs1 and rs2 are floating-point registers; rs3 always is.
+    pub fn float_operands(self) -> FloatOperands {
+        use Op::{FclassD, FclassS, FeqD, FeqS, FleD, FleS, FltD, FltS};
+        use Op::{FcvtDL, FcvtDLu, FcvtDW, FcvtDWu, FcvtSL, FcvtSLu, FcvtSW, FcvtSWu, FmvDX, FmvWX};
+        use Op::{FcvtLD, FcvtLS, FcvtLuD, FcvtLuS, FcvtWD, FcvtWS, FcvtWuD, FcvtWuS, FmvXD, FmvXW};
+        let (rd, rs1, rs2) = match (self.row().class, self) {
+            (Class::FpLoad, _) => (true, false, false),
+            (Class::FpStore, _) => (false, false, true),
+            (Class::FpDiv, _) => (true, true, true),
+            (Class::Fp, FeqS | FltS | FleS | FeqD | FltD | FleD | FclassS | FclassD) => (false, true, true),
+            (Class::Fp, FcvtWS | FcvtWuS | FcvtLS | FcvtLuS | FmvXW) => (false, true, true),
+            (Class::Fp, FcvtWD | FcvtWuD | FcvtLD | FcvtLuD | FmvXD) => (false, true, true),
+            (Class::Fp, FcvtSW | FcvtSWu | FcvtSL | FcvtSLu | FmvWX) => (true, false, true),
+            (Class::Fp, FcvtDW | FcvtDWu | FcvtDL | FcvtDLu | FmvDX) => (true, false, true),
+            (Class::Fp, _) => (true, true, true),
+            _ => (false, false, false),
+        };
+        FloatOperands { rd, rs1, rs2 }
+    }
+}
+
+/// Which operands are floating-point registers. Of operands that an instruction lacks nothing is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FloatOperands {
+    /// The destination.
+    pub rd: bool,
+    /// The first source.
+    pub rs1: bool,
+    /// The second source.
+    pub rs2: bool,
 }
 
 /// A decoded instruction. Fields that its format lacks are 0.
@@ -181,7 +221,7 @@ pub struct Insn {
     pub rs3: u8,
     /// Rounding mode field.
     pub rm: u8,
-    /// Immediate, sign-extended; shift amount; or CSR number.
+    /// Immediate, sign-extended (of lui and auipc: shifted, too); shift amount; CSR number; or fm and sets of a fence.
     pub imm: i32,
     /// Bytes: 2 or 4.
     pub len: u8,
@@ -189,7 +229,7 @@ pub struct Insn {
     pub raw: u32,
 }
 
-/// HLV, HLVX and HSV.
+/// HLV, HLVX and HSV ("Hypervisor Virtual-Machine Load and Store Instructions").
 pub fn is_hypervisor_memory(op: Op) -> bool {
     matches!(op.row().format, Format::Hlv | Format::Hsv)
 }
@@ -198,14 +238,34 @@ pub fn is_hypervisor_memory(op: Op) -> bool {
 mod tests {
     use super::*;
 
+    /// The idea is that of Spike's check of opcode overlap; there is no exception here.
     #[test]
     fn no_two_rows_overlap() {
         for (index, a) in ROWS.iter().enumerate() {
             assert_eq!(a.matches & !a.mask, 0, "{}: match outside of mask", a.mnemonic);
+            assert_eq!(a.matches & a.mask & 3, 3, "{}: not a 32-bit encoding", a.mnemonic);
             for b in &ROWS[index + 1..] {
                 let common = a.mask & b.mask;
                 assert_ne!(a.matches & common, b.matches & common, "{} and {}", a.mnemonic, b.mnemonic);
+                assert_ne!(a.mnemonic, b.mnemonic);
             }
+        }
+    }
+
+    #[test]
+    fn rows_are_in_the_order_of_ops() {
+        assert!(ROWS.iter().enumerate().all(|(index, row)| row.op as usize == index));
+    }
+
+    #[test]
+    fn functions_are_named_after_mnemonics() {
+        macro_rules! names {
+            ($($name:ident, $variant:ident, $mnemonic:literal, $matches:literal, $mask:literal, $format:ident, $class:ident, $isa:ident;)*) => {
+                [$((stringify!($name), $mnemonic)),*]
+            };
+        }
+        for (name, mnemonic) in crate::instructions!(names) {
+            assert!(name.split('_').eq(mnemonic.split('.')), "{name}: {mnemonic}");
         }
     }
 }
