@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn a_leaf_holds_its_page_number_and_flags() {
         let pte = Pte::leaf(Phys(0x8_1234_5000), R | W | U);
-        assert_eq!(pte.0, (0x8_1234_5 << 10) | V | R | W | U | A | D);
+        assert_eq!(pte.0, (0x81_2345 << 10) | V | R | W | U | A | D);
         assert_eq!(pte.phys(), Phys(0x8_1234_5000));
         assert!(pte.is_valid() && pte.is_leaf());
     }

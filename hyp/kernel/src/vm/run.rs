@@ -167,10 +167,7 @@ pub fn uer_exit(saved: usize) -> Result<usize, Error> {
     let saved: UerFrame = user::read_value(process, UserVirt(saved))?;
     let redirected = uer::take_redirected().ok_or(Error::InvalidArgument)?;
     let vcpu = vcpu(thread);
-    vcpu.frame.x = saved.x;
-    vcpu.frame.x[0] = 0;
-    vcpu.frame.pc = redirected.pc;
-    vcpu.set_mode(redirected.from_supervisor);
+    vcpu.take_from_handler(&saved.x, redirected.pc, redirected.from_supervisor);
     let cause = match exit::redirected(vcpu, &redirected) {
         Outcome::Leave => CAUSE_UER_EXIT,
         // The guest got an exception of its own, or nothing had to be done:

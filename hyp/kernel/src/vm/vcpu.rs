@@ -257,10 +257,16 @@ impl Vcpu {
         csr_write!("hstatus", self.frame.hstatus & !HSTATUS_SPV);
     }
 
-    /// Sets the privilege that the guest goes on with.
-    pub fn set_mode(&mut self, supervisor: bool) {
-        let spp = if supervisor { SSTATUS_SPP } else { 0 };
-        self.frame.sstatus = self.frame.sstatus & !SSTATUS_SPP | spp;
+    /// A UER handler gave up: makes the frame what an exit would have made it.
+    /// The guest may have used floating point since it was last written.
+    pub fn take_from_handler(&mut self, x: &[u64; 32], pc: u64, from_supervisor: bool) {
+        self.frame.x = *x;
+        // The handler may keep something in this place, and a store may read x0.
+        self.frame.x[0] = 0;
+        self.frame.pc = pc;
+        let spp = if from_supervisor { SSTATUS_SPP } else { 0 };
+        let kept = self.frame.sstatus & !(SSTATUS_SPP | SSTATUS_FS);
+        self.frame.sstatus = kept | spp | csr_read!("sstatus") & SSTATUS_FS;
     }
 
     /// Sets `huedeleg` for this vCPU.
