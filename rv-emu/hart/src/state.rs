@@ -3,10 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 use rv_isa::fields::{hstatus, menvcfg, mip, mstatus};
+use rv_isa::{Isa, IsaSet};
 
 use crate::bus::Wires;
 use crate::mode::Mode;
 
+/// Programmable counters, from hpmcounter3 on. The others read 0.
+pub const HPM_COUNTERS: usize = 8;
+/// Bit SE of a state-enable register: the next lower ones are accessible.
+pub(crate) const SE: u64 = 1 << 63;
 /// PMP entries implemented.
 pub const PMP_ENTRIES: usize = 16;
 
@@ -34,15 +39,66 @@ pub struct HartState {
     pub reservation: Option<u64>,
     /// Incoming wires as last seen.
     pub wires: Wires,
+    /// The extensions that the hart has, of those in `rv_isa`.
+    #[serde(with = "isa_string")]
+    pub isa: IsaSet,
     /// Control and status registers.
     pub csr: Csrs,
 }
 
-/// A counter that can stand still (`mcountinhibit`) and be set.
+/// Sets of extensions as ISA strings.
+mod isa_string {
+    use rv_isa::IsaSet;
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(isa: &IsaSet, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(isa)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<IsaSet, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        IsaSet::parse(&text).map_err(D::Error::custom)
+    }
+}
+
+/// A counter that can stand still (`mcountinhibit`, filters by mode) and be set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counter {
-    /// Added to the live count while running; the value itself while inhibited.
+    /// Added to the live count while running; the value itself while it stands still.
     pub base: u64,
+    /// It stands still.
+    pub stopped: bool,
+}
+
+impl Counter {
+    /// The value while the count that it follows is `live`.
+    pub fn value(self, live: u64) -> u64 {
+        if self.stopped { self.base } else { self.base.wrapping_add(live) }
+    }
+
+    /// Makes it read `value` from the live count `live` on.
+    pub fn set(&mut self, value: u64, live: u64) {
+        self.base = if self.stopped { value } else { value.wrapping_sub(live) };
+    }
+
+    /// Stops it or lets it run; its value stays.
+    pub fn stop(&mut self, stopped: bool, live: u64) {
+        let value = self.value(live);
+        self.stopped = stopped;
+        self.set(value, live);
+    }
+}
+
+/// A programmable counter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hpm {
+    /// What it counts, filters and the overflow bit: mhpmevent.
+    pub event: u64,
+    /// The count.
+    pub counter: Counter,
+    /// The value when overflow was last looked for.
+    pub seen: u64,
 }
 
 /// Values behind the CSRs. Views of others (sstatus, sie, hip and the like) have no field of their own.
@@ -99,19 +155,35 @@ pub struct Csrs {
     pub vstval: u64,
     pub vsatp: u64,
     pub vstimecmp: u64,
+    /// All ones where Smstateen is missing.
+    pub mstateen: [u64; 4],
+    pub hstateen: [u64; 4],
+    pub mseccfg: u64,
+    pub mcyclecfg: u64,
+    pub minstretcfg: u64,
+    /// hpmcounter3 and following, with their events.
+    pub hpm: [Hpm; HPM_COUNTERS],
 }
 
-impl Default for Csrs {
-    /// Reset values. What the specification leaves open is 0; comparators start at their maximum so that no timer is pending.
-    fn default() -> Self {
+impl Csrs {
+    /// Reset values on a hart with the extensions `isa`. What the specification leaves open is 0; comparators start at their maximum so that
+    /// no timer is pending. Without Smstateen nothing is out of reach, so the hstateen registers start open.
+    pub fn new(isa: IsaSet) -> Csrs {
         let two = 2u64;
+        let stateen = if isa.has(Isa::Smstateen) { 0 } else { u64::MAX };
         Csrs {
             mstatus: two << mstatus::UXL_SHIFT | two << mstatus::SXL_SHIFT,
             vsstatus: two << mstatus::UXL_SHIFT,
             hstatus: two << hstatus::VSXL_SHIFT,
             stimecmp: u64::MAX,
             vstimecmp: u64::MAX,
-            mideleg: crate::csr::MIDELEG_ONES,
+            mideleg: if isa.has(Isa::H) { crate::csr::MIDELEG_ONES } else { 0 },
+            mstateen: [stateen; 4],
+            hstateen: [stateen & crate::csr::HSTATEEN0, stateen & SE, stateen & SE, stateen & SE],
+            mseccfg: 0,
+            mcyclecfg: 0,
+            minstretcfg: 0,
+            hpm: [Hpm::default(); HPM_COUNTERS],
             fflags: 0,
             frm: 0,
             medeleg: 0,
@@ -160,7 +232,7 @@ impl Default for Csrs {
 
 impl HartState {
     /// The state after reset, with the program counter at `pc`.
-    pub fn new(hart_id: u64, pc: u64) -> HartState {
+    pub fn new(hart_id: u64, pc: u64, isa: IsaSet) -> HartState {
         HartState {
             x: [0; 32],
             f: [0; 32],
@@ -172,7 +244,8 @@ impl HartState {
             hart_id,
             reservation: None,
             wires: Wires::default(),
-            csr: Csrs::default(),
+            isa,
+            csr: Csrs::new(isa),
         }
     }
 
@@ -247,13 +320,11 @@ impl HartState {
 
     /// The value of `mcycle`.
     pub fn mcycle(&self) -> u64 {
-        let running = self.csr.mcountinhibit & 1 == 0;
-        self.csr.mcycle.base.wrapping_add(if running { self.cycles } else { 0 })
+        self.csr.mcycle.value(self.cycles)
     }
 
     /// The value of `minstret`.
     pub fn minstret(&self) -> u64 {
-        let running = self.csr.mcountinhibit & 4 == 0;
-        self.csr.minstret.base.wrapping_add(if running { self.retired } else { 0 })
+        self.csr.minstret.value(self.retired)
     }
 }

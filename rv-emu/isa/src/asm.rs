@@ -58,6 +58,10 @@ macro_rules! function {
     ($name:ident, $variant:ident, Lr) => { function!(@ $name, $variant, rd rs1); };
     ($name:ident, $variant:ident, Hlv) => { function!(@ $name, $variant, rd rs1); };
     ($name:ident, $variant:ident, Hsv) => { function!(@ $name, $variant, rs2 rs1); };
+    ($name:ident, $variant:ident, Cbo) => { function!(@ $name, $variant, rs1); };
+    ($name:ident, $variant:ident, Fli) => { function!(@imm $name, $variant, rd); };
+    ($name:ident, $variant:ident, MopR) => { function!(@imm $name, $variant, rd rs1); };
+    ($name:ident, $variant:ident, MopRR) => { function!(@imm $name, $variant, rd rs1 rs2); };
     ($name:ident, $variant:ident, None) => { function!(@ $name, $variant,); };
     (@ $name:ident, $variant:ident, $($field:ident)*) => {
         #[doc = concat!("Encodes `", stringify!($name), "`; a rounding mode is dynamic, an atomic unordered.")]
@@ -80,7 +84,7 @@ macro_rules! function {
 }
 
 macro_rules! functions {
-    ($($name:ident, $variant:ident, $mnemonic:literal, $matches:literal, $mask:literal, $format:ident, $class:ident, $isa:ident;)*) => {
+    ($($name:ident, $variant:ident, $mnemonic:literal, $matches:literal, $mask:literal, $format:ident, $class:ident, $($isa:ident)+;)*) => {
         $(function!($name, $variant, $format);)*
     };
 }

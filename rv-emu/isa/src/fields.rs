@@ -79,13 +79,18 @@ pub mod hstatus {
     pub const VTW: u64 = 1 << 21;
     /// Trap SRET in VS-mode.
     pub const VTSR: u64 = 1 << 22;
+    /// Pointer masking of HLV and HSV in U-mode: as PMM of menvcfg.
+    pub const HUPMM: u64 = 3 << 48;
+    /// Position of HUPMM.
+    pub const HUPMM_SHIFT: u32 = 48;
     /// XLEN of VS-mode.
     pub const VSXL: u64 = 3 << 32;
     /// Position of VSXL.
     pub const VSXL_SHIFT: u32 = 32;
 }
 
-/// menvcfg, senvcfg and henvcfg ("Machine Environment Configuration Register"). senvcfg has only the low byte.
+/// menvcfg, senvcfg and henvcfg ("Machine Environment Configuration Register"). senvcfg has FIOM,
+/// the fields of cache blocks, and PMM.
 pub mod menvcfg {
     /// Fences of I/O imply memory.
     pub const FIOM: u64 = 1 << 0;
@@ -95,6 +100,12 @@ pub mod menvcfg {
     pub const CBCFE: u64 = 1 << 6;
     /// CBO.ZERO is enabled.
     pub const CBZE: u64 = 1 << 7;
+    /// Pointer masking of the next lower mode: off (0), the upper 7 bits (2), the upper 16 bits (3).
+    pub const PMM: u64 = 3 << 32;
+    /// Position of CBIE.
+    pub const CBIE_SHIFT: u32 = 4;
+    /// Position of PMM.
+    pub const PMM_SHIFT: u32 = 32;
     /// Hardware sets accessed and dirty bits, instead of raising page faults (Svadu, Svade).
     pub const ADUE: u64 = 1 << 61;
     /// Page-based memory types are enabled (Svpbmt).
@@ -185,6 +196,32 @@ pub mod pte {
     pub const N: u64 = 1 << 63;
     /// Position of the page number.
     pub const PPN_SHIFT: u32 = 10;
+}
+
+/// mseccfg ("Machine Security Configuration Register", Smepmp).
+pub mod mseccfg {
+    /// Machine mode lockdown: entries are for M-mode alone, or for the others.
+    pub const MML: u64 = 1 << 0;
+    /// Machine mode whitelist policy: M-mode needs a matching entry.
+    pub const MMWP: u64 = 1 << 1;
+    /// Rule locking bypass: locked entries can be changed.
+    pub const RLB: u64 = 1 << 2;
+}
+
+/// mhpmevent ("Hardware Performance Monitor", Sscofpmf); mcyclecfg and minstretcfg (Smcntrpmf) have the same filters.
+pub mod mhpmevent {
+    /// The counter has overflowed, and raises no interrupt until this is cleared.
+    pub const OF: u64 = 1 << 63;
+    /// Doesn't count in M-mode.
+    pub const MINH: u64 = 1 << 62;
+    /// Doesn't count in S-mode (HS).
+    pub const SINH: u64 = 1 << 61;
+    /// Doesn't count in U-mode.
+    pub const UINH: u64 = 1 << 60;
+    /// Doesn't count in VS-mode.
+    pub const VSINH: u64 = 1 << 59;
+    /// Doesn't count in VU-mode.
+    pub const VUINH: u64 = 1 << 58;
 }
 
 /// One of the eight entries of a pmpcfg register ("Physical Memory Protection CSRs").

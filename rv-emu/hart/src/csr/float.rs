@@ -1,6 +1,8 @@
 //! Floating-point CSRs (F extension, "Floating-Point Control and Status Register"). A reserved rounding mode can be written; only its use
 //! is illegal.
 
+use rv_isa::Isa;
+
 use super::{Row, number};
 use crate::hart::Hart;
 use crate::state::HartState;
@@ -15,7 +17,8 @@ pub(super) const ROWS: &[Row] = &[
             set(h, v as u8, frm);
         },
     )
-    .gated(gate),
+    .gated(gate)
+    .of(Isa::F),
     Row::new(
         number::FRM,
         |h| h.state.csr.frm.into(),
@@ -24,13 +27,15 @@ pub(super) const ROWS: &[Row] = &[
             set(h, flags, v as u8);
         },
     )
-    .gated(gate),
+    .gated(gate)
+    .of(Isa::F),
     Row::new(
         number::FCSR,
         |h| u64::from(h.state.csr.frm) << 5 | u64::from(h.state.csr.fflags),
         |h, v| set(h, v as u8, (v >> 5) as u8),
     )
-    .gated(gate),
+    .gated(gate)
+    .of(Isa::F),
 ];
 
 fn gate(state: &HartState) -> Result<(), Refusal> {

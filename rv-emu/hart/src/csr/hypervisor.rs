@@ -1,10 +1,14 @@
 //! Hypervisor and virtual supervisor CSRs (H extension).
 
+use rv_isa::Isa;
 use rv_isa::fields::{hstatus, menvcfg, mip, mstatus};
 
 use super::machine::with_sd;
-use super::supervisor::{SSTATUS, timer_gate_from_machine};
-use super::{MIDELEG_ONES, Row, atp_mode_supported, field, legal_epc, legal_tvec, number};
+use super::stateen::machine_opens_envcfg;
+use super::supervisor::{timer_opened_by_machine, writable_status};
+use super::{
+    MIDELEG_ONES, Row, atp_mode_supported, bits_with, cache_block_fields, field, legal_envcfg, legal_epc, legal_tvec, number,
+};
 use crate::hart::Hart;
 use crate::mmu::Space;
 use crate::mode::Mode;
@@ -19,13 +23,14 @@ const HIE: u64 = MIDELEG_ONES | mip::SGEIP;
 const HSTATUS: u64 =
     hstatus::GVA | hstatus::SPV | hstatus::SPVP | hstatus::HU | hstatus::VTVM | hstatus::VTW | hstatus::VTSR;
 
-pub(super) const ROWS: &[Row] = &[
+pub(super) const ROWS: &[Row] = &of_hypervisor([
     Row::new(
         number::HSTATUS,
         |h| h.state.csr.hstatus,
         |h, v| {
-            let mask = HSTATUS | h.bits.hstatus;
-            h.state.csr.hstatus = h.state.csr.hstatus & !mask | v & mask;
+            let old = h.state.csr.hstatus;
+            let mask = HSTATUS | bits_with(&h.state, Isa::Ssnpm, legal_hupmm(v)) | h.bits.hstatus;
+            h.state.csr.hstatus = old & !mask | v & mask;
             h.charge(h.costs().csr_flush);
             h.attend();
         },
@@ -55,7 +60,7 @@ pub(super) const ROWS: &[Row] = &[
     field!(HCOUNTEREN, hcounteren, 0xffff_ffff),
     field!(HTVAL, htval),
     field!(HTINST, htinst),
-    Row::new(number::HENVCFG, read_henvcfg, write_henvcfg),
+    Row::new(number::HENVCFG, read_henvcfg, write_henvcfg).opened_by_machine(machine_opens_envcfg),
     Row::new(
         number::HTIMEDELTA,
         |h| h.state.csr.htimedelta,
@@ -97,8 +102,20 @@ pub(super) const ROWS: &[Row] = &[
             h.attend();
         },
     )
-    .gated(timer_gate_from_machine),
-];
+    .opened_by_machine(timer_opened_by_machine)
+    .of(Isa::Sstc),
+]);
+
+/// All rows come with H.
+const fn of_hypervisor<const N: usize>(rows: [Row; N]) -> [Row; N] {
+    let mut rows = rows;
+    let mut index = 0;
+    while index < N {
+        rows[index] = rows[index].of(Isa::H);
+        index += 1;
+    }
+    rows
+}
 
 fn set_hvip(hart: &mut Hart, mask: u64, value: u64) {
     let csr = &mut hart.state.csr;
@@ -106,16 +123,24 @@ fn set_hvip(hart: &mut Hart, mask: u64, value: u64) {
     hart.attend();
 }
 
-/// STCE and ADUE are read-only 0 while menvcfg has them 0.
+/// The value 1 of HUPMM is reserved: it leaves the field alone.
+fn legal_hupmm(value: u64) -> u64 {
+    if value & hstatus::HUPMM == 1 << hstatus::HUPMM_SHIFT { 0 } else { hstatus::HUPMM }
+}
+
+/// Fields that are read-only 0 while menvcfg has them 0.
+const GUARDED: u64 = menvcfg::STCE | menvcfg::PBMTE | menvcfg::ADUE;
+
 fn read_henvcfg(hart: &Hart) -> u64 {
     let csr = &hart.state.csr;
-    csr.henvcfg & (csr.menvcfg | !(menvcfg::STCE | menvcfg::ADUE))
+    csr.henvcfg & (csr.menvcfg | !GUARDED)
 }
 
 fn write_henvcfg(hart: &mut Hart, value: u64) {
-    let guarded = (menvcfg::STCE | menvcfg::ADUE) & hart.state.csr.menvcfg;
-    let mask = menvcfg::FIOM | guarded;
-    hart.state.csr.henvcfg = hart.state.csr.henvcfg & !mask | value & mask;
+    let state = &hart.state;
+    let pointer_masks = bits_with(state, Isa::Ssnpm, menvcfg::PMM);
+    let mask = menvcfg::FIOM | cache_block_fields(state) | pointer_masks | GUARDED & state.csr.menvcfg;
+    hart.state.csr.henvcfg = legal_envcfg(state.csr.henvcfg, value, mask);
     hart.flush(&Space::GUEST);
 }
 
@@ -124,7 +149,7 @@ fn write_hgatp(hart: &mut Hart, value: u64) {
     const MODE: u64 = 0xf << 60;
     const FIELDS: u64 = 0x3fff << 44 | ((1 << 44) - 1) & !3;
     let old = hart.state.csr.hgatp;
-    let mode = if atp_mode_supported(value) { value & MODE } else { old & MODE };
+    let mode = if atp_mode_supported(value, hart.state.isa) { value & MODE } else { old & MODE };
     hart.state.csr.hgatp = mode | value & FIELDS;
     hart.charge(hart.costs().csr_flush);
     hart.flush(&Space::GUEST);
@@ -138,7 +163,8 @@ fn hgatp_gate(state: &HartState) -> Result<(), Refusal> {
 
 fn write_vsstatus(hart: &mut Hart, value: u64) {
     let old = hart.state.csr.vsstatus;
-    let new = old & !SSTATUS | value & SSTATUS;
+    let mask = writable_status(&hart.state);
+    let new = old & !mask | value & mask;
     hart.state.csr.vsstatus = new;
     if (old ^ new) & mstatus::MXR != 0 {
         hart.flush(&Space::GUEST);
@@ -148,7 +174,7 @@ fn write_vsstatus(hart: &mut Hart, value: u64) {
 
 /// An unsupported MODE makes the whole write void, as for satp; at V=0 that is one of the choices that "vsatp" allows.
 fn write_vsatp(hart: &mut Hart, value: u64) {
-    if !atp_mode_supported(value) {
+    if !atp_mode_supported(value, hart.state.isa) {
         return;
     }
     hart.state.csr.vsatp = value;

@@ -1,17 +1,23 @@
 //! Machine-level CSRs (Machine-Level ISA, "Machine-Level CSRs").
 
-use rv_isa::fields::{menvcfg, mip, misa, mstatus};
+use rv_isa::Isa;
+use rv_isa::fields::{menvcfg, mip, mstatus};
 
-use super::{MIDELEG_ONES, Row, field, legal_epc, legal_tvec, number};
+use super::{MIDELEG_ONES, Row, bits_with, cache_block_fields, field, legal_envcfg, legal_epc, legal_tvec, number};
 use crate::hart::Hart;
 use crate::mmu::Space;
+use crate::state::HartState;
 
 /// Exceptions that medeleg can delegate: all that exist but the call from M-mode.
-const MEDELEG: u64 = 0x00f0_b7ff;
+const MEDELEG: u64 = 0x0000_b3ff;
+/// Those that H adds.
+const MEDELEG_H: u64 = 0x00f0_0400;
 /// S-level interrupts that mideleg can delegate.
 const MIDELEG: u64 = mip::SSIP | mip::STIP | mip::SEIP;
 /// Interrupts that mie can enable.
-const MIE: u64 = 0x1eee;
+const MIE: u64 = 0x0aaa;
+/// Those that H adds.
+const MIE_H: u64 = MIDELEG_ONES | mip::SGEIP;
 /// mstatus fields that software writes. UXL, SXL and endianness are fixed; VS and XS are 0 without such state.
 const MSTATUS: u64 = mstatus::SIE
     | mstatus::MIE
@@ -19,15 +25,12 @@ const MSTATUS: u64 = mstatus::SIE
     | mstatus::MPIE
     | mstatus::SPP
     | mstatus::MPP
-    | mstatus::FS
     | mstatus::MPRV
     | mstatus::SUM
     | mstatus::MXR
     | mstatus::TVM
     | mstatus::TW
-    | mstatus::TSR
-    | mstatus::GVA
-    | mstatus::MPV;
+    | mstatus::TSR;
 
 pub(super) const ROWS: &[Row] = &[
     Row::constant(number::MVENDORID, |_| 0),
@@ -36,12 +39,12 @@ pub(super) const ROWS: &[Row] = &[
     Row::constant(number::MHARTID, |h| h.state.hart_id),
     Row::constant(number::MCONFIGPTR, |_| 0),
     Row::new(number::MSTATUS, |h| with_sd(h.state.csr.mstatus), write_mstatus),
-    Row::constant(number::MISA, |h| misa::RV64 | misa::letters("acdfhimsu") | h.bits.misa),
+    Row::constant(number::MISA, |h| h.state.isa.misa() | h.bits.misa),
     Row::new(
         number::MEDELEG,
         |h| h.state.csr.medeleg,
         |h, v| {
-            h.state.csr.medeleg = v & (MEDELEG | h.bits.medeleg);
+            h.state.csr.medeleg = v & (MEDELEG | bits_with(&h.state, Isa::H, MEDELEG_H) | h.bits.medeleg);
             h.attend();
         },
     ),
@@ -49,7 +52,9 @@ pub(super) const ROWS: &[Row] = &[
         number::MIDELEG,
         |h| h.state.csr.mideleg,
         |h, v| {
-            h.state.csr.mideleg = v & (MIDELEG | h.bits.mideleg) | MIDELEG_ONES;
+            let overflow = bits_with(&h.state, Isa::Sscofpmf, mip::LCOFIP);
+            let ones = bits_with(&h.state, Isa::H, MIDELEG_ONES);
+            h.state.csr.mideleg = v & (MIDELEG | overflow | h.bits.mideleg) | ones;
             h.attend();
         },
     ),
@@ -57,7 +62,9 @@ pub(super) const ROWS: &[Row] = &[
         number::MIE,
         |h| h.state.csr.mie,
         |h, v| {
-            h.state.csr.mie = v & (MIE | h.bits.mie);
+            let overflow = bits_with(&h.state, Isa::Sscofpmf, mip::LCOFIP);
+            let guest = bits_with(&h.state, Isa::H, MIE_H);
+            h.state.csr.mie = v & (MIE | overflow | guest | h.bits.mie);
             h.attend();
         },
     ),
@@ -68,8 +75,8 @@ pub(super) const ROWS: &[Row] = &[
     field!(MCAUSE, mcause),
     field!(MTVAL, mtval),
     Row::new(number::MIP, Hart::mip, write_mip),
-    field!(MTINST, mtinst),
-    field!(MTVAL2, mtval2),
+    field!(MTINST, mtinst).of(Isa::H),
+    field!(MTVAL2, mtval2).of(Isa::H),
     Row::new(number::MENVCFG, |h| h.state.csr.menvcfg, write_menvcfg),
     // Debug specification: without triggers tselect is 0, and tdata1 says that there is none.
     Row::constant(number::TSELECT, |_| 0),
@@ -86,7 +93,8 @@ pub(super) fn with_sd(status: u64) -> u64 {
 /// MPP is WARL: the reserved privilege 2 leaves it as it was.
 fn write_mstatus(hart: &mut Hart, value: u64) {
     let old = hart.state.csr.mstatus;
-    let mut mask = MSTATUS | hart.bits.mstatus;
+    let guest = bits_with(&hart.state, Isa::H, mstatus::GVA | mstatus::MPV);
+    let mut mask = MSTATUS | bits_with(&hart.state, Isa::F, mstatus::FS) | guest | hart.bits.mstatus;
     if value & mstatus::MPP == 2 << mstatus::MPP_SHIFT {
         mask &= !mstatus::MPP;
     }
@@ -104,23 +112,34 @@ pub(super) fn set_status(hart: &mut Hart, value: u64) {
     hart.refresh_mode();
 }
 
-/// What M-mode can set: SSIP, SEIP, VSSIP, and STIP unless Sstc drives it. VSSIP is the same bit as in hvip.
+/// What M-mode can set: SSIP, SEIP, VSSIP, LCOFIP, and STIP unless Sstc drives it. VSSIP is the same bit as in hvip.
 fn write_mip(hart: &mut Hart, value: u64) {
     let timer = if hart.state.stce() { 0 } else { mip::STIP };
-    let mask = mip::SSIP | mip::SEIP | timer | hart.bits.mip;
+    let overflow = bits_with(&hart.state, Isa::Sscofpmf, mip::LCOFIP);
+    let mask = mip::SSIP | mip::SEIP | timer | overflow | hart.bits.mip;
+    let guest = bits_with(&hart.state, Isa::H, mip::VSSIP);
     let csr = &mut hart.state.csr;
     csr.mip = csr.mip & !mask | value & mask;
-    csr.hvip = csr.hvip & !mip::VSSIP | value & mip::VSSIP;
+    csr.hvip = csr.hvip & !guest | value & guest;
     hart.attend();
 }
 
 fn write_menvcfg(hart: &mut Hart, value: u64) {
     let old = hart.state.csr.menvcfg;
-    let value = value & (menvcfg::FIOM | menvcfg::ADUE | menvcfg::STCE);
+    let value = legal_envcfg(old, value, menvcfg_fields(&hart.state));
     hart.state.csr.menvcfg = value;
-    if (old ^ value) & menvcfg::ADUE != 0 {
+    if (old ^ value) & (menvcfg::ADUE | menvcfg::PBMTE) != 0 {
         hart.flush(&Space::HOST);
         hart.flush(&Space::GUEST);
     }
-    hart.attend();
+    hart.refresh_mode();
+}
+
+fn menvcfg_fields(state: &HartState) -> u64 {
+    menvcfg::FIOM
+        | cache_block_fields(state)
+        | bits_with(state, Isa::Smnpm, menvcfg::PMM)
+        | bits_with(state, Isa::Svadu, menvcfg::ADUE)
+        | bits_with(state, Isa::Svpbmt, menvcfg::PBMTE)
+        | bits_with(state, Isa::Sstc, menvcfg::STCE)
 }

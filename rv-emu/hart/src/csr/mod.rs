@@ -1,19 +1,21 @@
 //! Control and status registers: one row each, with who may access it, how it reads, and how a write is legalised.
 //!
 //! Reading has no side effects. Access is checked before, never inside. Rows follow the chapters of the specification: [`machine`],
-//! [`supervisor`], [`hypervisor`] with the VS registers, [`counters`], [`pmp`], [`float`].
+//! [`supervisor`], [`hypervisor`] with the VS registers, [`stateen`], [`counters`], [`pmp`], [`float`].
 
 mod counters;
 mod float;
 mod hypervisor;
 mod machine;
 mod pmp;
+mod stateen;
 mod supervisor;
 
 use std::sync::LazyLock;
 
 use rv_isa::csr as number;
-use rv_isa::fields::mip;
+use rv_isa::fields::{menvcfg, mip};
+use rv_isa::{Isa, IsaSet};
 
 use crate::hart::Hart;
 use crate::mode::Mode;
@@ -23,6 +25,9 @@ use crate::trap::Refusal;
 /// Bits of mideleg that are read-only ones: the VS-level interrupts ("mideleg", H extension).
 pub(crate) const MIDELEG_ONES: u64 = mip::VSSIP | mip::VSTIP | mip::VSEIP;
 
+pub(crate) use counters::Pmu;
+pub(crate) use stateen::HSTATEEN0;
+
 /// Who may access a CSR beyond what its number says.
 type Gate = fn(&HartState) -> Result<(), Refusal>;
 
@@ -30,6 +35,10 @@ type Gate = fn(&HartState) -> Result<(), Refusal>;
 #[derive(Clone, Copy)]
 pub(crate) struct Row {
     number: u16,
+    /// The extensions that bring it.
+    isa: IsaSet,
+    /// M-mode lets lower modes access it.
+    machine_gate: fn(&HartState) -> bool,
     gate: Gate,
     read: fn(&Hart) -> u64,
     write: fn(&mut Hart, u64),
@@ -37,7 +46,7 @@ pub(crate) struct Row {
 
 impl Row {
     const fn new(number: u16, read: fn(&Hart) -> u64, write: fn(&mut Hart, u64)) -> Row {
-        Row { number, gate: open, read, write }
+        Row { number, isa: IsaSet::EMPTY, machine_gate: |_| true, gate: open, read, write }
     }
 
     /// A CSR without writable bits, or one that its number makes read-only.
@@ -47,6 +56,16 @@ impl Row {
 
     const fn gated(self, gate: Gate) -> Row {
         Row { gate, ..self }
+    }
+
+    /// M-mode decides whether lower modes may access it.
+    const fn opened_by_machine(self, machine_gate: fn(&HartState) -> bool) -> Row {
+        Row { machine_gate, ..self }
+    }
+
+    /// It comes with `isa`.
+    const fn of(self, isa: Isa) -> Row {
+        Row { isa: self.isa.with(isa), ..self }
     }
 }
 
@@ -67,7 +86,17 @@ use field;
 
 static ROWS: LazyLock<[Option<&'static Row>; 4096]> = LazyLock::new(|| {
     let mut rows = [None; 4096];
-    let chapters = [machine::ROWS, supervisor::ROWS, hypervisor::ROWS, counters::ROWS, pmp::ROWS, float::ROWS];
+    let chapters = [
+        machine::ROWS,
+        supervisor::ROWS,
+        hypervisor::ROWS,
+        stateen::ROWS,
+        counters::FIXED,
+        counters::PROGRAMMABLE,
+        pmp::CONFIGS,
+        pmp::ADDRESSES,
+        float::ROWS,
+    ];
     for row in chapters.into_iter().flatten() {
         let slot: &mut Option<&Row> = &mut rows[usize::from(row.number)];
         assert!(slot.is_none(), "CSR {:#x} has two rows", row.number);
@@ -76,7 +105,12 @@ static ROWS: LazyLock<[Option<&'static Row>; 4096]> = LazyLock::new(|| {
     rows
 });
 
-/// The base has a CSR of this number.
+/// The row of `number` on a hart with the extensions `isa`.
+fn row(number: u16, isa: IsaSet) -> Option<&'static Row> {
+    ROWS[usize::from(number & 0xfff)].filter(|row| isa.contains(row.isa))
+}
+
+/// Some extension of the base has a CSR of this number.
 pub(crate) fn is_standard(number: u16) -> bool {
     ROWS[usize::from(number & 0xfff)].is_some()
 }
@@ -123,8 +157,13 @@ impl Hart {
     /// Whether the current mode may access a CSR, and how to.
     pub(crate) fn csr_access(&self, number: u16, write: bool) -> Result<Handle, Refusal> {
         let mode = self.state.mode;
-        if let Some(row) = ROWS[usize::from(number & 0xfff)] {
-            check_number(number, mode, write)?;
+        if let Some(row) = row(number, self.state.isa) {
+            let by_number = check_number(number, mode, write);
+            // What HS-mode may not do either is illegal for a guest too ("HS-qualified").
+            if by_number == Err(Refusal::Illegal) || mode != Mode::M && !(row.machine_gate)(&self.state) {
+                return Err(Refusal::Illegal);
+            }
+            by_number?;
             (row.gate)(&self.state)?;
             let actual = substituted(number, mode);
             return Ok(Handle::Standard(ROWS[usize::from(actual)].unwrap_or(row)));
@@ -169,7 +208,7 @@ impl Hart {
 
     /// Reads a CSR for an observer (debugger, trace): no access check, `None` if there is none of that number.
     pub fn csr_peek(&self, number: u16) -> Option<u64> {
-        if let Some(row) = ROWS[usize::from(number & 0xfff)] {
+        if let Some(row) = row(number, self.state.isa) {
             return Some((row.read)(self));
         }
         let index = self.extension_of(number)?;
@@ -178,7 +217,7 @@ impl Hart {
 
     /// Writes a CSR for an observer, legalised as a write by M-mode would be. `false` if there is none of that number.
     pub fn csr_poke(&mut self, number: u16, value: u64) -> bool {
-        let handle = match ROWS[usize::from(number & 0xfff)] {
+        let handle = match row(number, self.state.isa) {
             Some(row) => Some(Handle::Standard(row)),
             None => self.extension_of(number).map(|index| Handle::Extension { index, number }),
         };
@@ -206,8 +245,36 @@ fn legal_epc(value: u64) -> u64 {
 }
 
 /// A supported mode of satp, vsatp or hgatp: Bare, Sv39, Sv48, Sv57.
-fn atp_mode_supported(value: u64) -> bool {
-    matches!(value >> 60, 0 | 8..=10)
+fn atp_mode_supported(value: u64, isa: IsaSet) -> bool {
+    match value >> 60 {
+        0 => true,
+        8 => isa.has(Isa::Sv39),
+        9 => isa.has(Isa::Sv48),
+        10 => isa.has(Isa::Sv57),
+        _ => false,
+    }
+}
+
+/// `bits` if the hart has `isa`.
+fn bits_with(state: &HartState, isa: Isa, bits: u64) -> u64 {
+    if state.isa.has(isa) { bits } else { 0 }
+}
+
+/// Replaces the fields in `mask` of an environment configuration. CBIE is WARL without the value 2, PMM without 1: those leave them alone.
+fn legal_envcfg(old: u64, new: u64, mask: u64) -> u64 {
+    let mut mask = mask;
+    if new & menvcfg::CBIE == 2 << menvcfg::CBIE_SHIFT {
+        mask &= !menvcfg::CBIE;
+    }
+    if new & menvcfg::PMM == 1 << menvcfg::PMM_SHIFT {
+        mask &= !menvcfg::PMM;
+    }
+    old & !mask | new & mask
+}
+
+/// The fields of cache-block management in an environment configuration.
+fn cache_block_fields(state: &HartState) -> u64 {
+    bits_with(state, Isa::Zicbom, menvcfg::CBIE | menvcfg::CBCFE) | bits_with(state, Isa::Zicboz, menvcfg::CBZE)
 }
 
 #[cfg(test)]

@@ -1,23 +1,27 @@
 //! Supervisor-level CSRs (Supervisor-Level ISA), and the parts that their VS twins share.
 
+use rv_isa::Isa;
 use rv_isa::fields::{hstatus, menvcfg, mip, mstatus};
 
 use super::machine::{set_status, with_sd};
-use super::{Row, atp_mode_supported, field, legal_epc, legal_tvec, number};
+use super::stateen::{hypervisor_opens_envcfg, machine_opens_envcfg};
+use super::{
+    Row, atp_mode_supported, bits_with, cache_block_fields, field, legal_envcfg, legal_epc, legal_tvec, number,
+};
 use crate::hart::Hart;
 use crate::mmu::Space;
 use crate::mode::Mode;
 use crate::state::HartState;
 use crate::trap::Refusal;
 
-/// Fields of sstatus and vsstatus that software writes.
-pub(super) const SSTATUS: u64 = mstatus::SIE | mstatus::SPIE | mstatus::SPP | mstatus::FS | mstatus::SUM | mstatus::MXR;
+/// Fields of sstatus and vsstatus that software writes, but FS.
+const SSTATUS: u64 = mstatus::SIE | mstatus::SPIE | mstatus::SPP | mstatus::SUM | mstatus::MXR;
 /// S-level interrupt bits of sip and sie; those of the VS level never show there.
 const S_BITS: u64 = mip::SSIP | mip::STIP | mip::SEIP | mip::LCOFIP;
 
 pub(super) const ROWS: &[Row] = &[
     Row::new(number::SSTATUS, read_sstatus, |h, v| {
-        let mask = SSTATUS | h.bits.sstatus;
+        let mask = writable_status(&h.state) | h.bits.sstatus;
         let old = h.state.csr.mstatus;
         set_status(h, old & !mask | v & mask);
     }),
@@ -32,7 +36,13 @@ pub(super) const ROWS: &[Row] = &[
     ),
     Row::new(number::STVEC, |h| h.state.csr.stvec, |h, v| h.state.csr.stvec = legal_tvec(v)),
     field!(SCOUNTEREN, scounteren, 0xffff_ffff),
-    field!(SENVCFG, senvcfg, menvcfg::FIOM),
+    Row::new(number::SENVCFG, |h| h.state.csr.senvcfg, |h, v| {
+        let fields = menvcfg::FIOM | cache_block_fields(&h.state) | bits_with(&h.state, Isa::Ssnpm, menvcfg::PMM);
+        h.state.csr.senvcfg = legal_envcfg(h.state.csr.senvcfg, v, fields);
+        h.refresh_mode();
+    })
+    .opened_by_machine(machine_opens_envcfg)
+    .gated(hypervisor_opens_envcfg),
     field!(SSCRATCH, sscratch),
     Row::new(number::SEPC, |h| h.state.csr.sepc, |h, v| h.state.csr.sepc = legal_epc(v)),
     field!(SCAUSE, scause),
@@ -41,7 +51,8 @@ pub(super) const ROWS: &[Row] = &[
         number::SIP,
         |h| h.mip() & visible(h),
         |h, v| {
-            let mask = (mip::SSIP | h.bits.sip) & h.state.csr.mideleg;
+            let overflow = bits_with(&h.state, Isa::Sscofpmf, mip::LCOFIP);
+            let mask = (mip::SSIP | overflow | h.bits.sip) & h.state.csr.mideleg;
             h.state.csr.mip = h.state.csr.mip & !mask | v & mask;
             h.attend();
         },
@@ -55,12 +66,19 @@ pub(super) const ROWS: &[Row] = &[
             h.attend();
         },
     )
-    .gated(timer_gate),
+    .opened_by_machine(timer_opened_by_machine)
+    .gated(timer_gate)
+    .of(Isa::Sstc),
 ];
+
+/// [`SSTATUS`], and FS where there is floating-point state.
+pub(super) fn writable_status(state: &HartState) -> u64 {
+    SSTATUS | bits_with(state, Isa::F, mstatus::FS)
+}
 
 fn read_sstatus(hart: &Hart) -> u64 {
     let status = hart.state.csr.mstatus;
-    with_sd(status & (SSTATUS | hart.bits.sstatus | mstatus::UXL))
+    with_sd(status & (SSTATUS | mstatus::FS | hart.bits.sstatus | mstatus::UXL))
 }
 
 /// Bits of mip and mie that sip and sie show: the delegated ones of the S level.
@@ -70,7 +88,7 @@ fn visible(hart: &Hart) -> u64 {
 
 /// An unsupported MODE makes the whole write void ("satp").
 fn write_satp(hart: &mut Hart, value: u64) {
-    if !atp_mode_supported(value) {
+    if !atp_mode_supported(value, hart.state.isa) {
         return;
     }
     hart.state.csr.satp = value;
@@ -87,16 +105,14 @@ fn translation_gate(state: &HartState) -> Result<(), Refusal> {
     }
 }
 
-/// stimecmp (Sstc): mcounteren.TM and menvcfg.STCE open it below M-mode, and for VS-mode hcounteren.TM and henvcfg.STCE too.
+/// stimecmp (Sstc): hcounteren.TM and henvcfg.STCE open it for VS-mode.
 fn timer_gate(state: &HartState) -> Result<(), Refusal> {
-    timer_gate_from_machine(state)?;
     let csr = &state.csr;
     let guest = csr.hcounteren & 2 != 0 && csr.henvcfg & menvcfg::STCE != 0;
     if state.mode == Mode::VS && !guest { Err(Refusal::Virtual) } else { Ok(()) }
 }
 
 /// What M-mode asks for stimecmp and vstimecmp to be accessible below it.
-pub(super) fn timer_gate_from_machine(state: &HartState) -> Result<(), Refusal> {
-    let open = state.csr.mcounteren & 2 != 0 && state.stce();
-    if state.mode == Mode::M || open { Ok(()) } else { Err(Refusal::Illegal) }
+pub(super) fn timer_opened_by_machine(state: &HartState) -> bool {
+    state.csr.mcounteren & 2 != 0 && state.stce()
 }

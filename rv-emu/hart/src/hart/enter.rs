@@ -102,7 +102,7 @@ impl Hart {
         self.count_trap(entry.mode, trap);
         self.state.mode = entry.mode;
         self.state.pc = entry.pc;
-        self.switched();
+        self.switched(0);
     }
 
     fn count_trap(&mut self, to: Mode, trap: &Trap) {
@@ -123,7 +123,7 @@ impl Hart {
         let offset = if trap.interrupt && vector & 1 != 0 { 4 * trap_number(&trap, to) } else { 0 };
         self.state.mode = to;
         self.state.pc = (vector & !3).wrapping_add(offset);
-        self.switched();
+        self.switched(0);
     }
 
     fn enter_machine(&mut self, trap: &Trap) -> u64 {

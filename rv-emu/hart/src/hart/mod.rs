@@ -7,6 +7,7 @@ mod run;
 use crate::bus::Bus;
 use crate::cost::Costs;
 use crate::counters::Counters;
+use crate::csr::Pmu;
 use crate::engine::{Flow, Operands};
 use crate::ext::{Extension, StandardBits};
 use crate::interp::block::{Block, BlockOp};
@@ -17,6 +18,7 @@ use crate::state::HartState;
 use crate::trap::{Refusal, Trap};
 pub use run::{StepEvent, Stop};
 use rv_float::Rounding;
+use rv_isa::IsaSet;
 use rv_isa::fields::mstatus;
 
 /// Why a hart can't be made.
@@ -62,6 +64,7 @@ pub struct Hart {
     code_cursor: u64,
     pub(crate) extensions: Vec<Box<dyn Extension>>,
     pub(crate) bits: StandardBits,
+    pub(crate) pmu: Pmu,
     costs: Costs,
     counters: Counters,
     /// Cycles and instructions that `counters` has not got yet start here.
@@ -89,16 +92,22 @@ impl Core<'_> {
 }
 
 impl Hart {
-    /// A hart after reset with its first instruction at `pc`.
+    /// A hart after reset with its first instruction at `pc`, and the extensions `isa` of those that `rv_isa` knows.
     ///
     /// # Errors
     /// [`HartError`] if extensions clash with the base or with one another.
-    pub fn new(hart_id: u64, pc: u64, costs: Costs, extensions: Vec<Box<dyn Extension>>) -> Result<Hart, HartError> {
+    pub fn new(
+        hart_id: u64,
+        pc: u64,
+        isa: IsaSet,
+        costs: Costs,
+        extensions: Vec<Box<dyn Extension>>,
+    ) -> Result<Hart, HartError> {
         check_extensions(&extensions)?;
         let bits = merged_bits(&extensions);
         let mmu = Mmu::new();
         let mut hart = Hart {
-            state: HartState::new(hart_id, pc),
+            state: HartState::new(hart_id, pc, isa),
             data_tlb: mmu.entries(Space::Machine),
             page: 0,
             limit: 0,
@@ -111,6 +120,7 @@ impl Hart {
             code_cursor: 0,
             extensions,
             bits,
+            pmu: Pmu::default(),
             costs,
             counters: Counters::default(),
             accounted: (0, 0),
@@ -122,8 +132,8 @@ impl Hart {
     /// Back to reset with the first instruction at `pc`. Virtual time and counters go on.
     pub fn reset(&mut self, pc: u64) {
         self.account();
-        let cycles = self.state.cycles;
-        self.state = HartState { cycles, retired: self.state.retired, ..HartState::new(self.state.hart_id, pc) };
+        let HartState { cycles, retired, hart_id, isa, .. } = self.state;
+        self.state = HartState { cycles, retired, ..HartState::new(hart_id, pc, isa) };
         self.extensions.iter_mut().for_each(|extension| extension.reset());
         self.refresh();
     }
@@ -132,13 +142,17 @@ impl Hart {
     pub fn refresh(&mut self) {
         self.mmu.flush_all();
         self.cache.drop_all();
+        self.pmu = Pmu::of(&self.state.csr);
         self.refresh_mode();
     }
 
     /// The mode or a status bit changed: look through the right TLB, at the right blocks.
     pub(crate) fn refresh_mode(&mut self) {
-        let space = Regime::data(&self.state).space(&self.state);
-        self.data_tlb = self.mmu.entries(space);
+        let regime = Regime::data(&self.state);
+        self.data_tlb = match regime.pointer_mask(&self.state) {
+            0 => self.mmu.entries(regime.space(&self.state)),
+            _ => self.mmu.no_entries(),
+        };
         self.context = self.cache.context(self.state.mode as u8);
         self.refresh_fp();
         self.attend();
@@ -192,12 +206,16 @@ impl Hart {
     /// A trap return has set mode and pc.
     pub(crate) fn returned(&mut self) {
         self.charge(self.costs.xret);
-        self.switched();
+        self.switched(1);
     }
 
-    /// The mode has changed: account for the old one, and look at the world as the new one does.
-    fn switched(&mut self) {
+    /// The mode has changed: account for the old one, and look at the world as the new one does. `retiring` is 1 if an instruction did it,
+    /// which is about to retire, and 0 for a trap.
+    fn switched(&mut self, retiring: u64) {
         self.account();
+        if self.pmu.filters {
+            self.update_counters(retiring);
+        }
         self.refresh_mode();
     }
 
@@ -260,7 +278,7 @@ impl Hart {
     pub(crate) fn execute_extension(&mut self, o: &Operands) -> Result<Flow, Trap> {
         let extension = &mut self.extensions[o.imm as usize];
         let done = extension.execute(&mut self.state, usize::from(o.rs1), o.raw);
-        self.switched();
+        self.switched(1);
         done.map(|()| Flow::Jump).map_err(|refusal: Refusal| refusal.trap(o.raw))
     }
 }

@@ -66,6 +66,9 @@ impl Hart {
         self.limit = 0;
         self.follow_code(bus);
         self.state.wires = bus.wires(self.state.hart_id as usize, self.state.cycles);
+        if self.pmu.overflows {
+            self.look_for_overflows();
+        }
         if self.take_interrupt() {
             return StepEvent::Interrupted;
         }
@@ -110,10 +113,13 @@ impl Hart {
             if self.state.cycles >= until {
                 return Some(Stop::Until);
             }
+            if self.pmu.overflows {
+                self.look_for_overflows();
+            }
             if self.take_interrupt() {
                 continue;
             }
-            let timer = self.state.next_event();
+            let timer = self.next_event();
             if !self.still_waiting() {
                 self.limit = until.min(timer);
                 return None;
@@ -123,6 +129,12 @@ impl Hart {
             }
             self.idle_until(timer);
         }
+    }
+
+    /// When something may happen without anybody's doing.
+    fn next_event(&self) -> u64 {
+        let event = self.state.next_event();
+        if self.pmu.overflows { event.min(self.next_overflow()) } else { event }
     }
 
     /// WFI ends when an interrupt is pending and enabled in `mie`, whether or not it is taken.
@@ -211,7 +223,7 @@ impl Hart {
         let block = match self.cache.block(phys) {
             Some(block) => block,
             None => {
-                let translator = Translator { costs: &self.costs, extensions: &self.extensions };
+                let translator = Translator { costs: &self.costs, isa: self.state.isa, extensions: &self.extensions };
                 match translator.block(bus.ram(), phys) {
                     Some(block) => self.cache.insert(phys, block),
                     None => return self.lone_block(bus),
@@ -239,7 +251,7 @@ impl Hart {
     /// changes within a page.
     fn lone_block(&mut self, bus: &mut dyn Bus) -> Result<*const Block, Trap> {
         let raw = self.fetch(bus)?;
-        let translator = Translator { costs: &self.costs, extensions: &self.extensions };
+        let translator = Translator { costs: &self.costs, isa: self.state.isa, extensions: &self.extensions };
         let block = translator.lone(raw, self.state.pc % PAGE_SIZE);
         Ok(&raw const **self.lone.insert(Box::new(block)))
     }
@@ -255,9 +267,9 @@ impl Hart {
     }
 
     fn run_alone(&mut self, raw: u32, bus: &mut dyn Bus) {
-        let translator = Translator { costs: &self.costs, extensions: &self.extensions };
+        let translator = Translator { costs: &self.costs, isa: self.state.isa, extensions: &self.extensions };
         let mut block = translator.lone(raw, self.state.pc % PAGE_SIZE);
-        if let Some(insn) = rv_isa::decode(raw) {
+        if let Some(insn) = translator.known(raw) {
             block.ops[0].handler = handlers::select_slow(insn.op, &block.ops[0].operands);
         }
         self.page = self.state.pc & !(PAGE_SIZE - 1);

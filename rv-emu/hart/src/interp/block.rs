@@ -1,6 +1,6 @@
 //! Pre-decoded code: straight runs of instructions within one physical page.
 
-use rv_isa::{Class, Insn, Op};
+use rv_isa::{Class, Insn, IsaSet, Op};
 
 use crate::cost::Costs;
 use crate::engine::Operands;
@@ -72,6 +72,7 @@ pub(crate) struct Block {
 /// Turns memory into blocks.
 pub(crate) struct Translator<'a> {
     pub(crate) costs: &'a Costs,
+    pub(crate) isa: IsaSet,
     pub(crate) extensions: &'a [Box<dyn Extension>],
 }
 
@@ -107,9 +108,14 @@ impl Translator<'_> {
         finished(vec![decoded.op]).expect("a block of one instruction isn't empty")
     }
 
+    /// The instruction `raw`, if the hart has it.
+    pub(crate) fn known(&self, raw: u32) -> Option<Insn> {
+        rv_isa::decode(raw).filter(|insn| self.isa.contains(insn.isa()))
+    }
+
     fn decode(&self, raw: u32, offset: u64, index: u16, cost: u32) -> Decoded {
         let raw = if raw & 3 == 3 { raw } else { raw & 0xffff };
-        let Some(insn) = rv_isa::decode(raw) else {
+        let Some(insn) = self.known(raw) else {
             let op = self.foreign(raw, offset, index, cost);
             return Decoded { op, then: None };
         };

@@ -72,7 +72,7 @@ unsafe fn finish_slow(hart: &mut Hart, op: *const BlockOp, bus: &mut dyn Bus, ou
 }
 
 macro_rules! handlers {
-    ($($name:ident, $variant:ident, $mnemonic:literal, $matches:literal, $mask:literal, $format:ident, $class:ident, $ext:ident;)*) => {
+    ($($name:ident, $variant:ident, $mnemonic:literal, $matches:literal, $mask:literal, $format:ident, $class:ident, $($isa:ident)+;)*) => {
         mod fast {
             use super::*;
             $(

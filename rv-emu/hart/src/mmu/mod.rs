@@ -5,7 +5,7 @@ pub mod tlb;
 pub(crate) mod walk;
 mod walk_cache;
 
-use rv_isa::fields::mstatus;
+use rv_isa::fields::{menvcfg, mstatus};
 
 use crate::mode::Mode;
 use crate::state::HartState;
@@ -21,13 +21,15 @@ pub(crate) const PHYS_BITS: u32 = 56;
 /// The TLBs of a hart. Not part of its state: it can be emptied at any time.
 pub(crate) struct Mmu {
     tlbs: [Tlb; SPACES],
+    /// Never filled: for accesses whose addresses must be masked first.
+    empty: Tlb,
     /// What the walker still has.
     pub(crate) walker: WalkCache,
 }
 
 impl Mmu {
     pub(crate) fn new() -> Mmu {
-        Mmu { tlbs: std::array::from_fn(|_| Tlb::new()), walker: WalkCache::new() }
+        Mmu { tlbs: std::array::from_fn(|_| Tlb::new()), empty: Tlb::new(), walker: WalkCache::new() }
     }
 
     pub(crate) fn tlb(&mut self, space: Space) -> &mut Tlb {
@@ -36,6 +38,11 @@ impl Mmu {
 
     pub(crate) fn entries(&self, space: Space) -> *const Entry {
         self.tlbs[space as usize].as_ptr()
+    }
+
+    /// Entries that never hit.
+    pub(crate) fn no_entries(&self) -> *const Entry {
+        self.empty.as_ptr()
     }
 
     pub(crate) fn flush(&mut self, spaces: &[Space]) {
@@ -75,6 +82,40 @@ impl Regime {
 
     fn of(mode: Mode) -> Regime {
         Regime { privilege: mode.privilege(), virt: mode.virt() }
+    }
+
+    /// How many upper bits of an address pointer masking ignores: 0, 7 or 16. MXR turns it off ("Pointer Masking").
+    pub fn pointer_mask(self, state: &HartState) -> u32 {
+        let csr = &state.csr;
+        let config = match (self.privilege, self.virt) {
+            (3, _) => 0,
+            (0, _) => csr.senvcfg,
+            (_, true) => csr.henvcfg,
+            (_, false) => csr.menvcfg,
+        };
+        self.mask_length((config & menvcfg::PMM) >> menvcfg::PMM_SHIFT, state)
+    }
+
+    /// The length that the value `pmm` of a PMM field stands for.
+    fn mask_length(self, pmm: u64, state: &HartState) -> u32 {
+        let csr = &state.csr;
+        let executable_readable = (csr.mstatus | if self.virt { csr.vsstatus } else { 0 }) & mstatus::MXR != 0;
+        match pmm {
+            2 if !executable_readable => 7,
+            3 if !executable_readable => 16,
+            _ => 0,
+        }
+    }
+
+    /// `va` without its upper `masked` bits: they become copies of the one below if the address is virtual, and 0 if not.
+    pub fn masked(self, va: u64, masked: u32, state: &HartState) -> u64 {
+        let csr = &state.csr;
+        let translated = if self.virt { csr.vsatp } else { csr.satp } >> 60 != 0;
+        match masked {
+            0 => va,
+            _ if translated => ((va << masked) as i64 >> masked) as u64,
+            _ => va << masked >> masked,
+        }
     }
 
     /// The space that this regime looks at memory through.

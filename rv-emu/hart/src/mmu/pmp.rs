@@ -1,6 +1,6 @@
-//! Physical memory protection (Machine-Level ISA, "Physical Memory Protection"), 16 entries, granularity 4 bytes.
+//! Physical memory protection (Machine-Level ISA, "Physical Memory Protection") with the rules of Smepmp, 16 entries, granularity 4 bytes.
 
-use rv_isa::fields::pmpcfg;
+use rv_isa::fields::{mseccfg, pmpcfg};
 
 use super::tlb::Perms;
 use crate::ram::PAGE_SIZE;
@@ -54,13 +54,40 @@ fn perms(csr: &Csrs, machine: bool, addr: u64, len: u64) -> Option<Perms> {
             return None;
         }
         let cfg = csr.pmpcfg[index];
-        if machine && cfg & pmpcfg::L == 0 {
-            return Some(EVERYTHING);
-        }
-        let has = |bit: u8| cfg & bit != 0;
-        return Some(Perms { read: has(pmpcfg::R), write: has(pmpcfg::W), exec: has(pmpcfg::X) });
+        return Some(match csr.mseccfg & mseccfg::MML {
+            0 if machine && cfg & pmpcfg::L == 0 => EVERYTHING,
+            0 => allowed(cfg),
+            _ => allowed_in_lockdown(cfg, machine),
+        });
     }
-    Some(if machine { EVERYTHING } else { NOTHING })
+    Some(unmatched(csr, machine))
+}
+
+/// What R, W and X say.
+fn allowed(cfg: u8) -> Perms {
+    let has = |bit: u8| cfg & bit != 0;
+    Perms { read: has(pmpcfg::R), write: has(pmpcfg::W), exec: has(pmpcfg::X) }
+}
+
+/// The truth table of mseccfg.MML ("Smepmp Physical Memory Protection Rules"): L says whose an entry is; W without R is shared.
+fn allowed_in_lockdown(cfg: u8, machine: bool) -> Perms {
+    let has = |bit: u8| cfg & bit != 0;
+    let locked = has(pmpcfg::L);
+    match (locked, has(pmpcfg::R), has(pmpcfg::W), has(pmpcfg::X)) {
+        (false, false, true, exec) => Perms { read: true, write: machine || exec, exec: false },
+        (true, false, true, exec) => Perms { read: machine && exec, write: false, exec: true },
+        (true, true, true, true) => Perms { read: true, ..NOTHING },
+        _ if locked == machine => allowed(cfg),
+        _ => NOTHING,
+    }
+}
+
+/// Where no entry matches: M-mode may do everything but execute in lockdown, and nothing under MMWP; the others nothing.
+fn unmatched(csr: &Csrs, machine: bool) -> Perms {
+    match machine && csr.mseccfg & mseccfg::MMWP == 0 {
+        true => Perms { exec: csr.mseccfg & mseccfg::MML == 0, ..EVERYTHING },
+        false => NOTHING,
+    }
 }
 
 /// Whether PMP lets an access of `len` bytes at `addr` through. A partial match fails, whatever its permissions.
@@ -84,7 +111,7 @@ mod tests {
     use super::*;
 
     fn csrs(entries: &[(u8, u64)]) -> Csrs {
-        let mut csr = Csrs::default();
+        let mut csr = Csrs::new(rv_isa::IsaSet::standard());
         for (index, (cfg, addr)) in entries.iter().enumerate() {
             csr.pmpcfg[index] = *cfg;
             csr.pmpaddr[index] = *addr;

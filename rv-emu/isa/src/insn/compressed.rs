@@ -1,7 +1,8 @@
-//! The C extension: one row per 16-bit instruction, and the 32-bit instruction that each is a short form of ("Zca" and "Zcd", instruction
-//! listings). On RV64 the places of C.JAL, C.FLW and C.FSW belong to C.ADDIW, C.LD and C.SD.
+//! The C extension with Zcb and Zcmop: one row per 16-bit instruction, and the 32-bit instruction that each is a short form of (instruction
+//! listings of "Zca", "Zcd", "Zcb" and "Zcmop"). On RV64 the places of C.JAL, C.FLW and C.FSW belong to C.ADDIW, C.LD and C.SD.
 
 use super::{Insn, Op};
+use crate::extension::{Isa, IsaSet};
 
 /// Operands of a compressed instruction, and those that it implies. Registers with a prime are x8 to x15.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +31,18 @@ pub enum CompressedFormat {
     ShortImmediate,
     /// rd' = rs1', rs2'.
     ShortRegister,
+    /// rd' = rs1'.
+    ShortUnary,
+    /// rd', offset(rs1').
+    LoadByte,
+    /// rd', offset(rs1'), a multiple of 2.
+    LoadHalf,
+    /// rs2', offset(rs1').
+    StoreByte,
+    /// rs2', offset(rs1'), a multiple of 2.
+    StoreHalf,
+    /// The number of a may-be-operation, which does nothing.
+    Mop,
     /// Jump offset; x0.
     Jump,
     /// rs1', x0, branch offset.
@@ -80,10 +93,12 @@ pub struct CompressedRow {
     pub needs: Needs,
     /// What it expands to.
     pub op: Op,
+    /// The extension of the short form; what it expands to may take another.
+    pub isa: IsaSet,
 }
 
 macro_rules! rows {
-    ($($mnemonic:literal, $matches:literal, $mask:literal, $format:ident, $needs:ident, $op:ident;)*) => {
+    ($($mnemonic:literal, $matches:literal, $mask:literal, $format:ident, $needs:ident, $op:ident, $isa:ident;)*) => {
         &[$(CompressedRow {
             mnemonic: $mnemonic,
             matches: $matches,
@@ -91,6 +106,7 @@ macro_rules! rows {
             format: CompressedFormat::$format,
             needs: Needs::$needs,
             op: Op::$op,
+            isa: IsaSet::EMPTY.with(Isa::$isa),
         },)*]
     };
 }
@@ -98,44 +114,57 @@ macro_rules! rows {
 /// All rows, by quadrant and funct3. Where rows overlap the first holds: its fixed operands make it an instruction of its own. C.NOP is
 /// C.ADDI with rd = x0.
 static ROWS: &[CompressedRow] = rows! {
-    "c.addi4spn", 0x0000, 0xe003, StackAddress, Immediate, Addi;
-    "c.fld", 0x2000, 0xe003, LoadDouble, Nothing, Fld;
-    "c.lw", 0x4000, 0xe003, LoadWord, Nothing, Lw;
-    "c.ld", 0x6000, 0xe003, LoadDouble, Nothing, Ld;
-    "c.fsd", 0xa000, 0xe003, StoreDouble, Nothing, Fsd;
-    "c.sw", 0xc000, 0xe003, StoreWord, Nothing, Sw;
-    "c.sd", 0xe000, 0xe003, StoreDouble, Nothing, Sd;
+    "c.addi4spn", 0x0000, 0xe003, StackAddress, Immediate, Addi, Zca;
+    "c.fld", 0x2000, 0xe003, LoadDouble, Nothing, Fld, Zcd;
+    "c.lw", 0x4000, 0xe003, LoadWord, Nothing, Lw, Zca;
+    "c.ld", 0x6000, 0xe003, LoadDouble, Nothing, Ld, Zca;
+    "c.lbu", 0x8000, 0xfc03, LoadByte, Nothing, Lbu, Zcb;
+    "c.lhu", 0x8400, 0xfc43, LoadHalf, Nothing, Lhu, Zcb;
+    "c.lh", 0x8440, 0xfc43, LoadHalf, Nothing, Lh, Zcb;
+    "c.sb", 0x8800, 0xfc03, StoreByte, Nothing, Sb, Zcb;
+    "c.sh", 0x8c00, 0xfc43, StoreHalf, Nothing, Sh, Zcb;
+    "c.fsd", 0xa000, 0xe003, StoreDouble, Nothing, Fsd, Zcd;
+    "c.sw", 0xc000, 0xe003, StoreWord, Nothing, Sw, Zca;
+    "c.sd", 0xe000, 0xe003, StoreDouble, Nothing, Sd, Zca;
 
-    "c.addi", 0x0001, 0xe003, Immediate, Nothing, Addi;
-    "c.addiw", 0x2001, 0xe003, Immediate, Register, Addiw;
-    "c.li", 0x4001, 0xe003, LoadImmediate, Nothing, Addi;
-    "c.addi16sp", 0x6101, 0xef83, StackAdjust, Immediate, Addi;
-    "c.lui", 0x6001, 0xe003, Upper, Immediate, Lui;
-    "c.srli", 0x8001, 0xec03, ShortShift, Nothing, Srli;
-    "c.srai", 0x8401, 0xec03, ShortShift, Nothing, Srai;
-    "c.andi", 0x8801, 0xec03, ShortImmediate, Nothing, Andi;
-    "c.sub", 0x8c01, 0xfc63, ShortRegister, Nothing, Sub;
-    "c.xor", 0x8c21, 0xfc63, ShortRegister, Nothing, Xor;
-    "c.or", 0x8c41, 0xfc63, ShortRegister, Nothing, Or;
-    "c.and", 0x8c61, 0xfc63, ShortRegister, Nothing, And;
-    "c.subw", 0x9c01, 0xfc63, ShortRegister, Nothing, Subw;
-    "c.addw", 0x9c21, 0xfc63, ShortRegister, Nothing, Addw;
-    "c.j", 0xa001, 0xe003, Jump, Nothing, Jal;
-    "c.beqz", 0xc001, 0xe003, Branch, Nothing, Beq;
-    "c.bnez", 0xe001, 0xe003, Branch, Nothing, Bne;
+    "c.addi", 0x0001, 0xe003, Immediate, Nothing, Addi, Zca;
+    "c.addiw", 0x2001, 0xe003, Immediate, Register, Addiw, Zca;
+    "c.li", 0x4001, 0xe003, LoadImmediate, Nothing, Addi, Zca;
+    "c.addi16sp", 0x6101, 0xef83, StackAdjust, Immediate, Addi, Zca;
+    "c.mop", 0x6081, 0xf8ff, Mop, Nothing, Addi, Zcmop;
+    "c.lui", 0x6001, 0xe003, Upper, Immediate, Lui, Zca;
+    "c.srli", 0x8001, 0xec03, ShortShift, Nothing, Srli, Zca;
+    "c.srai", 0x8401, 0xec03, ShortShift, Nothing, Srai, Zca;
+    "c.andi", 0x8801, 0xec03, ShortImmediate, Nothing, Andi, Zca;
+    "c.sub", 0x8c01, 0xfc63, ShortRegister, Nothing, Sub, Zca;
+    "c.xor", 0x8c21, 0xfc63, ShortRegister, Nothing, Xor, Zca;
+    "c.or", 0x8c41, 0xfc63, ShortRegister, Nothing, Or, Zca;
+    "c.and", 0x8c61, 0xfc63, ShortRegister, Nothing, And, Zca;
+    "c.subw", 0x9c01, 0xfc63, ShortRegister, Nothing, Subw, Zca;
+    "c.addw", 0x9c21, 0xfc63, ShortRegister, Nothing, Addw, Zca;
+    "c.mul", 0x9c41, 0xfc63, ShortRegister, Nothing, Mul, Zcb;
+    "c.zext.b", 0x9c61, 0xfc7f, ShortUnary, Nothing, Andi, Zcb;
+    "c.sext.b", 0x9c65, 0xfc7f, ShortUnary, Nothing, SextB, Zcb;
+    "c.zext.h", 0x9c69, 0xfc7f, ShortUnary, Nothing, ZextH, Zcb;
+    "c.sext.h", 0x9c6d, 0xfc7f, ShortUnary, Nothing, SextH, Zcb;
+    "c.zext.w", 0x9c71, 0xfc7f, ShortUnary, Nothing, AddUw, Zcb;
+    "c.not", 0x9c75, 0xfc7f, ShortUnary, Nothing, Xori, Zcb;
+    "c.j", 0xa001, 0xe003, Jump, Nothing, Jal, Zca;
+    "c.beqz", 0xc001, 0xe003, Branch, Nothing, Beq, Zca;
+    "c.bnez", 0xe001, 0xe003, Branch, Nothing, Bne, Zca;
 
-    "c.slli", 0x0002, 0xe003, Shift, Nothing, Slli;
-    "c.fldsp", 0x2002, 0xe003, LoadDoubleStack, Nothing, Fld;
-    "c.lwsp", 0x4002, 0xe003, LoadWordStack, Register, Lw;
-    "c.ldsp", 0x6002, 0xe003, LoadDoubleStack, Register, Ld;
-    "c.jr", 0x8002, 0xf07f, JumpRegister, Register, Jalr;
-    "c.mv", 0x8002, 0xf003, Move, Nothing, Add;
-    "c.ebreak", 0x9002, 0xffff, None, Nothing, Ebreak;
-    "c.jalr", 0x9002, 0xf07f, JumpRegister, Register, Jalr;
-    "c.add", 0x9002, 0xf003, Register, Nothing, Add;
-    "c.fsdsp", 0xa002, 0xe003, StoreDoubleStack, Nothing, Fsd;
-    "c.swsp", 0xc002, 0xe003, StoreWordStack, Nothing, Sw;
-    "c.sdsp", 0xe002, 0xe003, StoreDoubleStack, Nothing, Sd;
+    "c.slli", 0x0002, 0xe003, Shift, Nothing, Slli, Zca;
+    "c.fldsp", 0x2002, 0xe003, LoadDoubleStack, Nothing, Fld, Zcd;
+    "c.lwsp", 0x4002, 0xe003, LoadWordStack, Register, Lw, Zca;
+    "c.ldsp", 0x6002, 0xe003, LoadDoubleStack, Register, Ld, Zca;
+    "c.jr", 0x8002, 0xf07f, JumpRegister, Register, Jalr, Zca;
+    "c.mv", 0x8002, 0xf003, Move, Nothing, Add, Zca;
+    "c.ebreak", 0x9002, 0xffff, None, Nothing, Ebreak, Zca;
+    "c.jalr", 0x9002, 0xf07f, JumpRegister, Register, Jalr, Zca;
+    "c.add", 0x9002, 0xf003, Register, Nothing, Add, Zca;
+    "c.fsdsp", 0xa002, 0xe003, StoreDoubleStack, Nothing, Fsd, Zcd;
+    "c.swsp", 0xc002, 0xe003, StoreWordStack, Nothing, Sw, Zca;
+    "c.sdsp", 0xe002, 0xe003, StoreDoubleStack, Nothing, Sd, Zca;
 };
 
 /// How many groups there are: quadrant and funct3, which every row fixes.
@@ -204,6 +233,12 @@ fn expand(row: &CompressedRow, b: Bits) -> Insn {
         Format::ShortShift => (rd_short, rd_short, 0, b.shamt()),
         Format::ShortImmediate => (rd_short, rd_short, 0, b.imm6()),
         Format::ShortRegister => (rd_short, rd_short, rs2_short, 0),
+        Format::ShortUnary => (rd_short, rd_short, ZERO, implied_immediate(row.op)),
+        Format::LoadByte => (rs2_short, rd_short, 0, b.byte_offset()),
+        Format::LoadHalf => (rs2_short, rd_short, 0, b.half_offset()),
+        Format::StoreByte => (0, rd_short, rs2_short, b.byte_offset()),
+        Format::StoreHalf => (0, rd_short, rs2_short, b.half_offset()),
+        Format::Mop => (ZERO, ZERO, 0, 0),
         Format::Jump => (ZERO, 0, 0, b.jump_offset()),
         Format::Branch => (0, rd_short, ZERO, b.branch_offset()),
         Format::Shift => (rd, rd, 0, b.shamt()),
@@ -217,6 +252,15 @@ fn expand(row: &CompressedRow, b: Bits) -> Insn {
         Format::None => (0, 0, 0, 0),
     };
     Insn { op: row.op, rd, rs1, rs2, rs3: 0, rm: 0, imm, len: 2, raw: b.0 }
+}
+
+/// The immediate of what a unary instruction expands to: that of `andi` or `xori`.
+fn implied_immediate(op: Op) -> i32 {
+    match op {
+        Op::Andi => 0xff,
+        Op::Xori => -1,
+        _ => 0,
+    }
 }
 
 /// The bits of a compressed instruction.
@@ -256,6 +300,16 @@ impl Bits {
     /// imm[5|4:0], unsigned.
     fn shamt(self) -> i32 {
         (self.get(12, 1) << 5 | self.get(2, 5)) as i32
+    }
+
+    /// uimm[0|1].
+    fn byte_offset(self) -> i32 {
+        (self.get(6, 1) | self.get(5, 1) << 1) as i32
+    }
+
+    /// uimm[1].
+    fn half_offset(self) -> i32 {
+        (self.get(5, 1) << 1) as i32
     }
 
     /// uimm[5:3] and [2|6].
@@ -354,7 +408,7 @@ mod tests {
         let count = |group: usize| STARTS[group + 1] - STARTS[group];
         assert_eq!(
             (count(group(0x0000)), count(group(0x8000)), count(group(0x8001)), count(group(0x8002))),
-            (1, 0, 9, 5)
+            (1, 5, 16, 5)
         );
         assert_eq!(STARTS[group(0x0003)], ROWS.len() as u8, "32-bit encodings have no group");
     }

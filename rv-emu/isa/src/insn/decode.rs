@@ -17,7 +17,7 @@ const fn key_bits(key: usize) -> u32 {
 }
 
 macro_rules! fixed_bits {
-    ($($name:ident, $variant:ident, $mnemonic:literal, $matches:literal, $mask:literal, $format:ident, $class:ident, $isa:ident;)*) => {
+    ($($name:ident, $variant:ident, $mnemonic:literal, $matches:literal, $mask:literal, $format:ident, $class:ident, $($isa:ident)+;)*) => {
         [$(($matches, $mask)),*]
     };
 }
@@ -46,20 +46,19 @@ const ENTRIES: usize = {
 /// The rows under each key: those of key `k` are `rows[starts[k]..starts[k + 1]]`.
 struct Index {
     starts: [u16; KEYS + 1],
-    rows: [u8; ENTRIES],
+    rows: [u16; ENTRIES],
 }
 
 static INDEX: Index = index();
 
 const fn index() -> Index {
-    assert!(FIXED.len() <= 256, "a row's position fits in u8");
     let mut index = Index { starts: [0; KEYS + 1], rows: [0; ENTRIES] };
     let (mut key, mut entries) = (0, 0);
     while key < KEYS {
         let mut row = 0;
         while row < FIXED.len() {
             if has_key(row, key) {
-                index.rows[entries] = row as u8;
+                index.rows[entries] = row as u16;
                 entries += 1;
             }
             row += 1;
@@ -104,6 +103,10 @@ fn operands(raw: u32, row: &Row) -> Option<Insn> {
         Format::J => Insn { rd, imm: jump_offset(raw), ..none },
         Format::Csr | Format::CsrImm => Insn { rd, rs1, imm: (raw >> 20) as i32, ..none },
         Format::Fence2 | Format::Hsv => Insn { rs1, rs2, ..none },
+        Format::Cbo => Insn { rs1, ..none },
+        Format::Fli => Insn { rd, imm: rs1.into(), ..none },
+        Format::MopR => Insn { rd, rs1, imm: mop_number(raw) << 2 | (raw >> 20 & 3) as i32, ..none },
+        Format::MopRR => Insn { rd, rs1, rs2, imm: mop_number(raw), ..none },
         // fm, and the unused register fields, are reserved for finer-grain fences: base implementations ignore them ("Memory Ordering
         // Instructions").
         Format::Fence => Insn { imm: (raw >> 20) as i32, ..none },
@@ -111,6 +114,11 @@ fn operands(raw: u32, row: &Row) -> Option<Insn> {
     };
     // A static rounding mode of 5 or 6 is reserved ("Floating-Point Control and Status Register").
     if matches!(insn.rm, 5 | 6) { None } else { Some(insn) }
+}
+
+/// Bits 30 and 27:26, the upper part of a may-be-operation's number ("Zimop").
+fn mop_number(raw: u32) -> i32 {
+    ((raw >> 30 & 1) << 2 | raw >> 26 & 3) as i32
 }
 
 fn branch_offset(raw: u32) -> i32 {
@@ -149,18 +157,18 @@ mod tests {
             (0x0000_7003, "load with funct3 7"),
             (0x0000_4023, "store with funct3 4"),
             (0x0000_1067, "jalr with funct3 1"),
-            (0x0000_200f, "MISC-MEM with funct3 2"),
+            (0x0030_200f, "cbo with an unknown function"),
             (0x0000_4073, "SYSTEM with funct3 4 and funct7 0"),
             (0x0015_d553, "fadd.s with rm 5"),
             (0x0000_6043, "fmadd.s with rm 6"),
-            (0x0400_0043, "fmadd.h"),
+            (0x0600_0043, "fmadd.q"),
             (0x5810_0053, "fsqrt.s with rs2"),
             (0xc040_0053, "fcvt.w.s with rs2 4"),
             (0x2000_3053, "fsgnj.s with funct3 3"),
             (0xe000_2053, "fclass.s with funct3 2"),
             (0x1015_252f, "lr.w with rs2"),
-            (0x0000_002f, "amoadd.b"),
-            (0x2800_202f, "amocas.w"),
+            (0x0000_502f, "atomic with funct3 5"),
+            (0x0000_402f, "amoadd.q"),
             (0x1200_00f3, "sfence.vma with rd"),
             (0x2200_00f3, "hfence.vvma with rd"),
             (0x6200_00f3, "hfence.gvma with rd"),

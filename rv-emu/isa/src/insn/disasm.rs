@@ -19,6 +19,13 @@ const ROUNDING: [&str; 8] = [",rne", ",rtz", ",rdn", ",rup", ",rmm", ",5", ",6",
 /// The same for exact conversions, whose rounding mode goes without saying if 0.
 const ROUNDING_EXACT: [&str; 8] = ["", ",rtz", ",rdn", ",rup", ",rmm", ",5", ",6", ",dyn"];
 
+/// The constants of FLI by number, as assemblers write them ("Zfa").
+const FLI: [&str; 32] = [
+    "-1", "min", "1p-16", "1p-15", "1p-8", "1p-7", "0.0625", "0.125", "0.25", "0.3125", "0.375", "0.4375", "0.5",
+    "0.625", "0.75", "0.875", "1", "1.25", "1.5", "1.75", "2", "2.5", "3", "4", "8", "16", "128", "256", "32768",
+    "65536", "inf", "nan",
+];
+
 /// Name of integer register `number` (modulo 32) in the standard calling convention.
 pub fn register_name(number: u8) -> &'static str {
     X[usize::from(number & 31)]
@@ -69,6 +76,7 @@ impl Text {
             Format::R => write!(f, "\t{rd},{rs1},{rs2}"),
             Format::RRm => write!(f, "\t{rd},{rs1},{rs2}{rm}"),
             Format::R4 => write!(f, "\t{rd},{rs1},{rs2},{}{rm}", float_register_name(insn.rs3)),
+            Format::R2 if insn.op == Op::FcvtmodWD => write!(f, "\t{rd},{rs1},rtz"),
             Format::R2 => write!(f, "\t{rd},{rs1}"),
             Format::R2Rm => write!(f, "\t{rd},{rs1}{rm}"),
             Format::I if has_address(insn.op) => write!(f, "\t{rd},{imm}({rs1})"),
@@ -85,6 +93,10 @@ impl Text {
             Format::Lr => write!(f, "{}\t{rd},({rs1})", ordering(insn.raw)),
             Format::Hlv => write!(f, "\t{rd},({rs1})"),
             Format::Hsv => write!(f, "\t{rs2},({rs1})"),
+            Format::Cbo => write!(f, "\t({rs1})"),
+            Format::Fli => write!(f, "\t{rd},{}", FLI[(imm & 31) as usize]),
+            Format::MopR => write!(f, ".{imm}\t{rd},{rs1}"),
+            Format::MopRR => write!(f, ".{imm}\t{rd},{rs1},{rs2}"),
             Format::Fence if insn.op == Op::Fence && imm == TSO => f.write_str(".tso"),
             Format::Fence if insn.op == Op::Fence => write!(f, "\t{},{}", set(imm >> 4), set(imm)),
             Format::Fence | Format::None => Ok(()),
@@ -99,10 +111,20 @@ impl Text {
         f.write_str(row.mnemonic)?;
         match row.format {
             Format::StackAddress => write!(f, "\t{rd},{rs1},{imm}"),
-            Format::LoadWord | Format::LoadDouble | Format::LoadWordStack | Format::LoadDoubleStack => {
+            Format::LoadByte
+            | Format::LoadHalf
+            | Format::LoadWord
+            | Format::LoadDouble
+            | Format::LoadWordStack
+            | Format::LoadDoubleStack => {
                 write!(f, "\t{rd},{imm}({rs1})")
             }
-            Format::StoreWord | Format::StoreDouble | Format::StoreWordStack | Format::StoreDoubleStack => {
+            Format::StoreByte
+            | Format::StoreHalf
+            | Format::StoreWord
+            | Format::StoreDouble
+            | Format::StoreWordStack
+            | Format::StoreDoubleStack => {
                 write!(f, "\t{rs2},{imm}({rs1})")
             }
             Format::Immediate | Format::LoadImmediate | Format::StackAdjust | Format::ShortImmediate => {
@@ -114,6 +136,8 @@ impl Text {
             Format::Jump => write!(f, "\t{target:#x}"),
             Format::Branch => write!(f, "\t{rs1},{target:#x}"),
             Format::JumpRegister => write!(f, "\t{rs1}"),
+            Format::ShortUnary => write!(f, "\t{rd}"),
+            Format::Mop => write!(f, ".{}", insn.raw >> 7 & 15),
             Format::None => Ok(()),
         }
     }
@@ -126,7 +150,7 @@ fn has_address(op: Op) -> bool {
 
 /// Conversions to a format that holds every value of the source: they have a rounding mode to no effect.
 fn is_exact(op: Op) -> bool {
-    matches!(op, Op::FcvtDW | Op::FcvtDWu | Op::FcvtDS)
+    matches!(op, Op::FcvtDW | Op::FcvtDWu | Op::FcvtDS | Op::FcvtSH | Op::FcvtDH)
 }
 
 fn ordering(raw: u32) -> &'static str {

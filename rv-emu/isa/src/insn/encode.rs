@@ -15,7 +15,8 @@ pub struct Fields {
     pub rs3: u8,
     /// Rounding mode.
     pub rm: u8,
-    /// Immediate; shift amount; CSR number; or fm, predecessor and successor sets of a fence. Bits that don't fit are dropped.
+    /// Immediate; shift amount; CSR number; fm, predecessor and successor sets of a fence; number of a constant or of a
+    /// may-be-operation. Bits that don't fit are dropped.
     pub imm: i32,
     /// Acquire bit of an atomic.
     pub aq: bool,
@@ -49,6 +50,10 @@ const fn encode_as(matches: u32, format: Format, fields: Fields) -> u32 {
             Format::J => rd | jump_offset(imm),
             Format::Csr | Format::CsrImm => rd | rs1 | (imm & 0xfff) << 20,
             Format::Fence2 | Format::Hsv => rs1 | rs2,
+            Format::Cbo => rs1,
+            Format::Fli => rd | (imm & 31) << 15,
+            Format::MopR => rd | rs1 | mop_number(imm >> 2) | (imm & 3) << 20,
+            Format::MopRR => rd | rs1 | rs2 | mop_number(imm),
             Format::Amo => rd | rs1 | rs2 | order,
             Format::Lr => rd | rs1 | order,
             Format::Fence => (imm & 0xfff) << 20,
@@ -60,6 +65,10 @@ const fn at(register: u8, shift: u32) -> u32 {
     ((register & 31) as u32) << shift
 }
 
+const fn mop_number(number: u32) -> u32 {
+    (number >> 2 & 1) << 30 | (number & 3) << 26
+}
+
 const fn branch_offset(imm: u32) -> u32 {
     (imm >> 12 & 1) << 31 | (imm >> 5 & 63) << 25 | (imm >> 1 & 15) << 8 | (imm >> 11 & 1) << 7
 }
@@ -69,7 +78,7 @@ const fn jump_offset(imm: u32) -> u32 {
 }
 
 macro_rules! tables {
-    ($($name:ident, $variant:ident, $mnemonic:literal, $matches:literal, $mask:literal, $format:ident, $class:ident, $isa:ident;)*) => {
+    ($($name:ident, $variant:ident, $mnemonic:literal, $matches:literal, $mask:literal, $format:ident, $class:ident, $($isa:ident)+;)*) => {
         const fn matches_of(op: Op) -> u32 {
             match op { $(Op::$variant => $matches,)* }
         }

@@ -6,6 +6,8 @@ pub(crate) mod disasm;
 pub(crate) mod encode;
 mod rows;
 
+use crate::extension::{Isa, IsaSet};
+
 /// Where an instruction's operands stand ("Base Instruction Formats", and the chapters that add to them).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -49,6 +51,14 @@ pub enum Format {
     Hlv,
     /// rs2, (rs1).
     Hsv,
+    /// (rs1).
+    Cbo,
+    /// rd, 5-bit index of a constant.
+    Fli,
+    /// rd, rs1, number of a may-be-operation.
+    MopR,
+    /// rd, rs1, rs2, number of a may-be-operation.
+    MopRR,
     /// No operands.
     None,
 }
@@ -97,31 +107,6 @@ impl Class {
     }
 }
 
-/// The extension that an instruction belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Isa {
-    /// RV64I, the base.
-    I,
-    /// Instruction-fetch fence.
-    Zifencei,
-    /// Environment calls and breakpoints of the base; machine-level trap returns and waiting.
-    System,
-    /// CSR access.
-    Zicsr,
-    /// Multiplication and division.
-    M,
-    /// Atomics.
-    A,
-    /// Single-precision floating point.
-    F,
-    /// Double-precision floating point.
-    D,
-    /// Supervisor-level memory management.
-    S,
-    /// Hypervisor.
-    H,
-}
-
 /// A row of the instruction table.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
@@ -137,12 +122,12 @@ pub struct Row {
     pub format: Format,
     /// Kind of work.
     pub class: Class,
-    /// Extension.
-    pub isa: Isa,
+    /// The extensions that it takes, all of them.
+    pub isa: IsaSet,
 }
 
 macro_rules! table {
-    ($($name:ident, $variant:ident, $mnemonic:literal, $matches:literal, $mask:literal, $format:ident, $class:ident, $isa:ident;)*) => {
+    ($($name:ident, $variant:ident, $mnemonic:literal, $matches:literal, $mask:literal, $format:ident, $class:ident, $($isa:ident)+;)*) => {
         /// An instruction, in the order of the rows. Compressed instructions are those that they expand to.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u16)]
@@ -157,7 +142,7 @@ macro_rules! table {
             mask: $mask,
             format: Format::$format,
             class: Class::$class,
-            isa: Isa::$isa,
+            isa: IsaSet::EMPTY$(.with(Isa::$isa))+,
         },)*];
     };
 }
@@ -176,19 +161,18 @@ impl Op {
 
     /// Which of rd, rs1 and rs2 are floating-point registers; rs3 always is.
     pub fn float_operands(self) -> FloatOperands {
-        use Op::{FclassD, FclassS, FeqD, FeqS, FleD, FleS, FltD, FltS};
-        use Op::{FcvtDL, FcvtDLu, FcvtDW, FcvtDWu, FcvtSL, FcvtSLu, FcvtSW, FcvtSWu, FmvDX, FmvWX};
-        use Op::{FcvtLD, FcvtLS, FcvtLuD, FcvtLuS, FcvtWD, FcvtWS, FcvtWuD, FcvtWuS, FmvXD, FmvXW};
-        let (rd, rs1, rs2) = match (self.row().class, self) {
-            (Class::FpLoad, _) => (true, false, false),
-            (Class::FpStore, _) => (false, false, true),
-            (Class::FpDiv, _) => (true, true, true),
-            (Class::Fp, FeqS | FltS | FleS | FeqD | FltD | FleD | FclassS | FclassD) => (false, true, true),
-            (Class::Fp, FcvtWS | FcvtWuS | FcvtLS | FcvtLuS | FmvXW) => (false, true, true),
-            (Class::Fp, FcvtWD | FcvtWuD | FcvtLD | FcvtLuD | FmvXD) => (false, true, true),
-            (Class::Fp, FcvtSW | FcvtSWu | FcvtSL | FcvtSLu | FmvWX) => (true, false, true),
-            (Class::Fp, FcvtDW | FcvtDWu | FcvtDL | FcvtDLu | FmvDX) => (true, false, true),
-            (Class::Fp, _) => (true, true, true),
+        let row = self.row();
+        let (rd, rs1, rs2) = match row.class {
+            Class::FpLoad => (true, false, false),
+            Class::FpStore => (false, false, true),
+            Class::FpDiv => (true, true, true),
+            // OP-FP by funct5: comparisons, conversions and moves to integers; conversions and moves from them.
+            Class::Fp if row.matches & 0x7f == 0x53 => match row.matches >> 27 {
+                0b10100 | 0b11000 | 0b11100 => (false, true, true),
+                0b11010 | 0b11110 => (true, false, true),
+                _ => (true, true, true),
+            },
+            Class::Fp => (true, true, true),
             _ => (false, false, false),
         };
         FloatOperands { rd, rs1, rs2 }
@@ -221,12 +205,21 @@ pub struct Insn {
     pub rs3: u8,
     /// Rounding mode field.
     pub rm: u8,
-    /// Immediate, sign-extended (of lui and auipc: shifted, too); shift amount; CSR number; or fm and sets of a fence.
+    /// Immediate, sign-extended (of lui and auipc: shifted, too); shift amount; CSR number; fm and sets of a
+    /// fence; or the number of a constant or of a may-be-operation.
     pub imm: i32,
     /// Bytes: 2 or 4.
     pub len: u8,
     /// The bits; the upper half is 0 if compressed.
     pub raw: u32,
+}
+
+impl Insn {
+    /// The extensions that it takes: those of its row, and those of its compressed form.
+    pub fn isa(&self) -> IsaSet {
+        let form = if self.len == 2 { compressed::row(self.raw as u16) } else { None };
+        form.map_or(self.op.row().isa, |form| self.op.row().isa.union(form.isa))
+    }
 }
 
 /// HLV, HLVX and HSV ("Hypervisor Virtual-Machine Load and Store Instructions").
@@ -260,7 +253,7 @@ mod tests {
     #[test]
     fn functions_are_named_after_mnemonics() {
         macro_rules! names {
-            ($($name:ident, $variant:ident, $mnemonic:literal, $matches:literal, $mask:literal, $format:ident, $class:ident, $isa:ident;)*) => {
+            ($($name:ident, $variant:ident, $mnemonic:literal, $matches:literal, $mask:literal, $format:ident, $class:ident, $($isa:ident)+;)*) => {
                 [$((stringify!($name), $mnemonic)),*]
             };
         }
