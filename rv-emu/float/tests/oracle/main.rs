@@ -22,6 +22,11 @@ use softfloat_sys::{
 };
 
 #[test]
+fn half_precision_agrees() {
+    check_all(&operations::half());
+}
+
+#[test]
 fn single_precision_agrees() {
     check_all(&operations::single());
 }
@@ -37,7 +42,7 @@ fn conversions_agree() {
 }
 
 fn check_all(operations: &[Operation]) {
-    let cases = setting("RV_FLOAT_CASES", 20_000);
+    let cases = setting("RV_FLOAT_CASES", 50_000);
     let mut comparisons = 0;
     for (index, operation) in operations.iter().enumerate() {
         let seed = setting("RV_FLOAT_SEED", 1) ^ ((index as u64) << 32);
