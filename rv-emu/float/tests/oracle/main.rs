@@ -4,7 +4,8 @@
 //! by the portable ones, and with NX clear and set at the start (the fast paths look at it).
 //!
 //! `RV_FLOAT_CASES` is the number of random operand sets per operation (each of them is twenty
-//! comparisons); `RV_FLOAT_SEED` starts another sequence of them. For a long run:
+//! comparisons); `RV_FLOAT_SEED` starts another sequence of them. Operations on a single half are
+//! compared for every half there is. For a long run:
 //!
 //! ```text
 //! RV_FLOAT_CASES=1000000 cargo test --release -p rv-float --test oracle -- --nocapture

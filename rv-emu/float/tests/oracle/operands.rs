@@ -66,8 +66,8 @@ impl Layout {
     }
 }
 
-/// The corner values of a kind: all there are of halves, if they are not to be crossed; a short list if three operands
-/// are.
+/// The corner values of a kind: a short list if three operands are to be crossed, and all values
+/// there are if it is a single half.
 pub fn corners(kind: Kind, arity: usize) -> Vec<u64> {
     if kind == Kind::Integer {
         return integer_corners();
