@@ -2,7 +2,7 @@
 //! look at patterns and never round.
 
 use crate::flags::Flags;
-use crate::format::{Format, is_nan, is_signaling};
+use crate::format::{Format, is_nan, is_signaling, nan_result};
 
 /// FEQ: quiet, that is NV only for a signalling NaN.
 #[inline]
@@ -21,7 +21,17 @@ pub fn lt<F: Format>(a: u64, b: u64, flags: &mut Flags) -> bool {
         *flags |= Flags::NV;
         return false;
     }
-    order::<F>(a) < order::<F>(b) && (a | b) & !F::SIGN != 0
+    is_below::<F>(a, b)
+}
+
+/// FLTQ: as [`lt`], but quiet, that is NV only for a signalling NaN.
+#[inline]
+pub fn lt_quiet<F: Format>(a: u64, b: u64, flags: &mut Flags) -> bool {
+    if is_nan::<F>(a) || is_nan::<F>(b) {
+        raise_if_signaling::<F>(a, b, flags);
+        return false;
+    }
+    is_below::<F>(a, b)
 }
 
 /// FLE: signalling, that is NV for any NaN.
@@ -31,7 +41,17 @@ pub fn le<F: Format>(a: u64, b: u64, flags: &mut Flags) -> bool {
         *flags |= Flags::NV;
         return false;
     }
-    order::<F>(a) <= order::<F>(b) || (a | b) & !F::SIGN == 0
+    !is_below::<F>(b, a)
+}
+
+/// FLEQ: as [`le`], but quiet, that is NV only for a signalling NaN.
+#[inline]
+pub fn le_quiet<F: Format>(a: u64, b: u64, flags: &mut Flags) -> bool {
+    if is_nan::<F>(a) || is_nan::<F>(b) {
+        raise_if_signaling::<F>(a, b, flags);
+        return false;
+    }
+    !is_below::<F>(b, a)
 }
 
 /// FMIN: the `minimumNumber` of IEEE 754-2019, with −0 below +0 (F extension version 2.2).
@@ -44,6 +64,24 @@ pub fn min<F: Format>(a: u64, b: u64, flags: &mut Flags) -> u64 {
 #[inline]
 pub fn max<F: Format>(a: u64, b: u64, flags: &mut Flags) -> u64 {
     pick::<F>(a, b, order::<F>(a) >= order::<F>(b), flags)
+}
+
+/// FMINM: the `minimum` of IEEE 754-2019. As [`min`], but a NaN wins against a number.
+#[inline]
+pub fn minimum<F: Format>(a: u64, b: u64, flags: &mut Flags) -> u64 {
+    if is_nan::<F>(a) || is_nan::<F>(b) {
+        return nan_result::<F>(&[a, b], flags);
+    }
+    if order::<F>(a) <= order::<F>(b) { a } else { b }
+}
+
+/// FMAXM: the `maximum` of IEEE 754-2019. As [`max`], but a NaN wins against a number.
+#[inline]
+pub fn maximum<F: Format>(a: u64, b: u64, flags: &mut Flags) -> u64 {
+    if is_nan::<F>(a) || is_nan::<F>(b) {
+        return nan_result::<F>(&[a, b], flags);
+    }
+    if order::<F>(a) >= order::<F>(b) { a } else { b }
 }
 
 /// FCLASS: one bit of ten. Raises nothing, not even for a signalling NaN.
@@ -81,6 +119,12 @@ pub fn sign_inject_xor<F: Format>(a: u64, b: u64) -> u64 {
 fn order<F: Format>(bits: u64) -> i64 {
     let magnitude = (bits & !F::SIGN) as i64;
     if bits & F::SIGN == 0 { magnitude } else { !magnitude }
+}
+
+/// Whether one number is below another; zeros are equal.
+#[inline]
+fn is_below<F: Format>(a: u64, b: u64) -> bool {
+    order::<F>(a) < order::<F>(b) && (a | b) & !F::SIGN != 0
 }
 
 /// `a` or `b`: a number wins against a NaN, and between numbers `first` says whether it is `a`.

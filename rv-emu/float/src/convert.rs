@@ -1,7 +1,7 @@
 //! Conversions to and from integers and between formats.
 
 use crate::flags::{Flags, Rounding};
-use crate::format::{Finite, Format, Value, nan_result, normalize, sign_bit, unpack};
+use crate::format::{Binary32, Binary64, Finite, Format, Value, nan_result, normalize, sign_bit, unpack};
 use crate::round::{round_off, round_pack, shift_right_jam};
 
 /// The limits of an integer type that conversions saturate to.
@@ -57,9 +57,39 @@ fn to_integer_portable<F: Format>(a: u64, limits: Limits, rm: Rounding, flags: &
     value.clamp(limits.min, limits.max)
 }
 
+/// FCVTMOD.W: truncates and keeps the lowest 32 bits of the integer, as JavaScript does; infinities
+/// and NaNs give zero. Raises what FCVT.W would, so NV where that would saturate.
+#[inline]
+pub fn to_i32_modular<F: Format>(a: u64, flags: &mut Flags) -> i32 {
+    if let Some((integer, exact)) = F::host_truncate(a) {
+        let fits = Limits::I32.contain(integer.into());
+        *flags |= if fits { Flags::NONE } else { Flags::NV };
+        flags.raise_inexact(fits && !exact);
+        return integer as i32;
+    }
+    to_i32_modular_portable::<F>(a, flags)
+}
+
+#[cold]
+#[inline(never)]
+fn to_i32_modular_portable<F: Format>(a: u64, flags: &mut Flags) -> i32 {
+    to_integer_portable::<F>(a, Limits::I32, Rounding::Rtz, flags);
+    let Value::Finite(x) = unpack::<F>(a) else {
+        return 0;
+    };
+    // Modulo 2^64, that is: ones shifted out at either end do not count.
+    let magnitude = if x.exponent < 63 {
+        x.significand.checked_shr((63 - x.exponent) as u32)
+    } else {
+        x.significand.checked_shl((x.exponent - 63) as u32)
+    };
+    let magnitude = magnitude.unwrap_or(0) as i32;
+    if x.sign { magnitude.wrapping_neg() } else { magnitude }
+}
+
 /// The integer that a number rounds to, and whether it is another number. Numbers beyond 64 bits
 /// come out as an integer that is beyond 64 bits as well.
-fn round_to_integer(x: Finite, rm: Rounding) -> (i128, bool) {
+pub(crate) fn round_to_integer(x: Finite, rm: Rounding) -> (i128, bool) {
     let signed = |magnitude: u64| {
         let magnitude = i128::from(magnitude);
         if x.sign { -magnitude } else { magnitude }
@@ -118,21 +148,24 @@ fn convert_portable<From: Format, To: Format>(a: u64, rm: Rounding, flags: &mut 
     }
 }
 
-/// FCVT.D.S: exact.
+/// FCVT to a wider format: exact.
 #[inline]
 pub fn widen<From: Format, To: Format>(a: u64, flags: &mut Flags) -> u64 {
     const { assert!(From::PRECISION < To::PRECISION && From::EXPONENT_BITS < To::EXPONENT_BITS) };
-    if let Some(result) = From::host_widen(a) {
+    if To::PRECISION == Binary64::PRECISION
+        && let Some(result) = From::host_widen(a)
+    {
         return result;
     }
     convert_portable::<From, To>(a, Rounding::Rne, flags)
 }
 
-/// FCVT.S.D.
+/// FCVT to a narrower format, any of them: going from double to half by way of single would round twice.
 #[inline]
 pub fn narrow<From: Format, To: Format>(a: u64, rm: Rounding, flags: &mut Flags) -> u64 {
     const { assert!(From::PRECISION > To::PRECISION && From::EXPONENT_BITS > To::EXPONENT_BITS) };
     if rm == Rounding::Rne
+        && To::PRECISION == Binary32::PRECISION
         && let Some(result) = From::host_narrow(a, flags)
     {
         return result;

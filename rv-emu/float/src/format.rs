@@ -1,7 +1,7 @@
-//! The formats: what distinguishes binary32 from binary64, and how a pattern is taken apart.
+//! The formats: what distinguishes binary16, binary32 and binary64, and how a pattern is taken apart.
 //!
 //! All arithmetic is written once, generic over [`Format`], on patterns held in the low bits of a
-//! `u64`. A further format (binary16 for Zfh) is one more `impl`.
+//! `u64`. A further format is one more `impl`.
 
 use crate::flags::Flags;
 use crate::host::Host;
@@ -33,6 +33,10 @@ pub trait Format: Host {
     const MIN_NORMAL: u64 = 1 << Self::FRACTION_BITS;
 }
 
+/// Half precision, the format of the Zfh extension.
+#[derive(Clone, Copy, Debug)]
+pub enum Binary16 {}
+
 /// Single precision, the format of the F extension.
 #[derive(Clone, Copy, Debug)]
 pub enum Binary32 {}
@@ -47,6 +51,11 @@ pub enum Binary64 {}
 /// miscalculation, and for testing the portable arithmetic where a fast path would hide it.
 #[derive(Clone, Copy, Debug)]
 pub struct Portable<F>(core::marker::PhantomData<F>);
+
+impl Format for Binary16 {
+    const EXPONENT_BITS: u32 = 5;
+    const FRACTION_BITS: u32 = 10;
+}
 
 impl Format for Binary32 {
     const EXPONENT_BITS: u32 = 8;
@@ -63,6 +72,7 @@ impl<F: Format> Format for Portable<F> {
     const FRACTION_BITS: u32 = F::FRACTION_BITS;
 }
 
+const _: () = assert!(Binary16::SIGN == 1 << 15 && Binary16::CANONICAL_NAN == 0x7e00);
 const _: () = assert!(Binary32::SIGN == 1 << 31 && Binary32::CANONICAL_NAN == 0x7fc0_0000);
 const _: () = assert!(Binary64::SIGN == 1 << 63 && Binary64::BIAS == 1023);
 

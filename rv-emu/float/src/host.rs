@@ -15,7 +15,7 @@
 //! shown to be zero or not: see each function.
 
 use crate::flags::Flags;
-use crate::format::{Binary32, Binary64, Format, Portable};
+use crate::format::{Binary16, Binary32, Binary64, Format, Portable};
 
 /// What the host can compute of a format. None: it can't in this case, or not at all.
 ///
@@ -64,13 +64,13 @@ pub trait Host {
         None
     }
 
-    /// The same number in the next wider format.
+    /// The same number in double precision.
     #[inline]
     fn host_widen(_a: u64) -> Option<u64> {
         None
     }
 
-    /// The number rounded to the next narrower format.
+    /// The number rounded to single precision.
     #[inline]
     fn host_narrow(_a: u64, _flags: &mut Flags) -> Option<u64> {
         None
@@ -78,6 +78,9 @@ pub trait Host {
 }
 
 impl<F: Format> Host for Portable<F> {}
+
+/// Few hosts have half precision, and Rust shows it of none.
+impl Host for Binary16 {}
 
 /// Hosts whose `f32` and `f64` arithmetic is IEEE 754's in each single operation. (Not so: the
 /// x87 unit, which rounds twice.)

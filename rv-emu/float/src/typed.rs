@@ -22,12 +22,20 @@ macro_rules! operations {
             nmsub(a, b, c);
             /// FNMADD: `−(a × b) − c`, rounded once.
             nmadd(a, b, c);
+            /// FROUND: to an integer in the same format, without raising NX.
+            round_to_integral(a);
+            /// FROUNDNX: to an integer in the same format, raising NX if that is another number.
+            round_to_integral_exact(a);
         }
         operations! { @picked $Format, $Bits;
             /// FMIN: a number wins against a NaN, −0 is below +0, a signalling NaN raises NV.
             min;
             /// FMAX: a number wins against a NaN, +0 is above −0, a signalling NaN raises NV.
             max;
+            /// FMINM: a NaN wins against a number, −0 is below +0, a signalling NaN raises NV.
+            minimum;
+            /// FMAXM: a NaN wins against a number, +0 is above −0, a signalling NaN raises NV.
+            maximum;
         }
         operations! { @compared $Format, $Bits;
             /// FEQ: quiet, that is NV only for a signalling NaN.
@@ -36,6 +44,10 @@ macro_rules! operations {
             lt;
             /// FLE: signalling, that is NV for any NaN.
             le;
+            /// FLTQ: as FLT, but quiet.
+            lt_quiet;
+            /// FLEQ: as FLE, but quiet.
+            le_quiet;
         }
         operations! { @injected $Format, $Bits;
             /// FSGNJ: `a` with the sign of `b`.
@@ -68,6 +80,12 @@ macro_rules! operations {
         #[inline]
         pub fn classify(a: $Bits) -> u32 {
             crate::generic::classify::<$Format>(a.into())
+        }
+
+        /// FLI: the constant with the number `index` (0..=31).
+        #[inline]
+        pub fn load_immediate(index: u8) -> $Bits {
+            crate::generic::load_immediate::<$Format>(index) as $Bits
         }
     };
     (@rounded $Format:ty, $Bits:ty;
@@ -119,15 +137,41 @@ macro_rules! operations {
     )+};
 }
 
-/// The modules `f32` and `f64` for a pair of formats.
+/// The modules `f16`, `f32` and `f64` for three formats.
 macro_rules! typed_modules {
-    ($Single:ty, $Double:ty) => {
+    ($Half:ty, $Single:ty, $Double:ty) => {
+        /// Half precision on patterns in `u16`.
+        pub mod f16 {
+            use crate::generic::Limits;
+            use crate::{Flags, Rounding};
+
+            operations!($Half, u16);
+
+            /// FCVT.S.H: exact, so without rounding mode; a signalling NaN raises NV.
+            #[inline]
+            pub fn widen(a: u16, flags: &mut Flags) -> u32 {
+                crate::generic::widen::<$Half, $Single>(a.into(), flags) as u32
+            }
+
+            /// FCVT.D.H: exact, so without rounding mode; a signalling NaN raises NV.
+            #[inline]
+            pub fn widen_to_f64(a: u16, flags: &mut Flags) -> u64 {
+                crate::generic::widen::<$Half, $Double>(a.into(), flags)
+            }
+        }
+
         /// Single precision on patterns in `u32`.
         pub mod f32 {
             use crate::generic::Limits;
             use crate::{Flags, Rounding};
 
             operations!($Single, u32);
+
+            /// FCVT.H.S.
+            #[inline]
+            pub fn narrow(a: u32, rm: Rounding, flags: &mut Flags) -> u16 {
+                crate::generic::narrow::<$Single, $Half>(a.into(), rm, flags) as u16
+            }
 
             /// FCVT.D.S: exact, so without rounding mode; a signalling NaN raises NV.
             #[inline]
@@ -147,6 +191,18 @@ macro_rules! typed_modules {
             #[inline]
             pub fn narrow(a: u64, rm: Rounding, flags: &mut Flags) -> u32 {
                 crate::generic::narrow::<$Double, $Single>(a, rm, flags) as u32
+            }
+
+            /// FCVT.H.D: rounded once.
+            #[inline]
+            pub fn narrow_to_f16(a: u64, rm: Rounding, flags: &mut Flags) -> u16 {
+                crate::generic::narrow::<$Double, $Half>(a, rm, flags) as u16
+            }
+
+            /// FCVTMOD.W.D: truncates and keeps the lowest 32 bits; NV where FCVT.W.D saturates.
+            #[inline]
+            pub fn to_i32_modular(a: u64, flags: &mut Flags) -> i32 {
+                crate::generic::to_i32_modular::<$Double>(a, flags)
             }
         }
     };

@@ -4,7 +4,8 @@
 //! by the portable ones, and with NX clear and set at the start (the fast paths look at it).
 //!
 //! `RV_FLOAT_CASES` is the number of random operand sets per operation (each of them is twenty
-//! comparisons); `RV_FLOAT_SEED` starts another sequence of them. For a long run:
+//! comparisons); `RV_FLOAT_SEED` starts another sequence of them. Operations on a single half are
+//! compared for every half there is. For a long run:
 //!
 //! ```text
 //! RV_FLOAT_CASES=1000000 cargo test --release -p rv-float --test oracle -- --nocapture
@@ -22,6 +23,11 @@ use softfloat_sys::{
 };
 
 #[test]
+fn half_precision_agrees() {
+    check_all(&operations::half());
+}
+
+#[test]
 fn single_precision_agrees() {
     check_all(&operations::single());
 }
@@ -37,7 +43,7 @@ fn conversions_agree() {
 }
 
 fn check_all(operations: &[Operation]) {
-    let cases = setting("RV_FLOAT_CASES", 20_000);
+    let cases = setting("RV_FLOAT_CASES", 50_000);
     let mut comparisons = 0;
     for (index, operation) in operations.iter().enumerate() {
         let seed = setting("RV_FLOAT_SEED", 1) ^ ((index as u64) << 32);

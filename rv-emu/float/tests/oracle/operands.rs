@@ -4,6 +4,7 @@
 /// What the operands of an operation are.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
+    Half,
     Single,
     Double,
     /// An integer, of which the operation takes as many low bits as it likes.
@@ -17,11 +18,16 @@ struct Layout {
     exponent_bits: u32,
 }
 
+const HALF: Layout = Layout { fraction_bits: 10, exponent_bits: 5 };
+const SINGLE: Layout = Layout { fraction_bits: 23, exponent_bits: 8 };
+const DOUBLE: Layout = Layout { fraction_bits: 52, exponent_bits: 11 };
+
 impl Layout {
     fn of(kind: Kind) -> Layout {
         match kind {
-            Kind::Single => Layout { fraction_bits: 23, exponent_bits: 8 },
-            Kind::Double | Kind::Integer => Layout { fraction_bits: 52, exponent_bits: 11 },
+            Kind::Half => HALF,
+            Kind::Single => SINGLE,
+            Kind::Double | Kind::Integer => DOUBLE,
         }
     }
 
@@ -49,16 +55,25 @@ impl Layout {
         (bits >> self.fraction_bits & self.exponent_mask()) as i64
     }
 
+    fn min_normal(self) -> u64 {
+        1 << self.fraction_bits
+    }
+
     /// 2^`exponent`, which must be normal.
     fn power(self, exponent: i64) -> u64 {
+        debug_assert!((1 - self.bias()..=self.bias()).contains(&exponent));
         self.pack(false, exponent + self.bias(), 0)
     }
 }
 
-/// The corner values of a kind; a short list if three operands are to be crossed.
+/// The corner values of a kind: a short list if three operands are to be crossed, and all values
+/// there are if it is a single half.
 pub fn corners(kind: Kind, arity: usize) -> Vec<u64> {
     if kind == Kind::Integer {
         return integer_corners();
+    }
+    if kind == Kind::Half && arity == 1 {
+        return (0..1 << 16).collect();
     }
     let layout = Layout::of(kind);
     let mut values = if arity == 3 { few_corners(layout) } else { many_corners(layout) };
@@ -91,8 +106,8 @@ fn few_corners(layout: Layout) -> Vec<u64> {
     ]
 }
 
-/// The few, and: more of the ranges' ends, halves and small integers with their neighbours, and
-/// the limits of the integer types.
+/// The few, and: more of the ranges' ends, halves and small integers with their neighbours, the
+/// limits of the integer types, and what is a corner in the narrower formats.
 fn many_corners(layout: Layout) -> Vec<u64> {
     let mut values = few_corners(layout);
     let min_normal = layout.pack(false, 1, 0);
@@ -104,6 +119,9 @@ fn many_corners(layout: Layout) -> Vec<u64> {
     values.extend([quiet - 1, quiet + 5, infinity + min_normal - 1]);
     let precision = i64::from(layout.fraction_bits) + 1;
     for exponent in [-2, -1, 1, 2, 31, 32, 63, 64, precision - 1, precision, -precision] {
+        if exponent > layout.bias() {
+            continue;
+        }
         let power = layout.power(exponent);
         let half = min_normal / 2;
         values.extend([power - 1, power, power + 1, power + half - 1, power + half]);
@@ -115,18 +133,45 @@ fn many_corners(layout: Layout) -> Vec<u64> {
         let power = layout.power(exponent);
         values.extend([power - 1, power, power + 1]);
     }
+    for narrow in [HALF, SINGLE] {
+        if narrow.fraction_bits < layout.fraction_bits {
+            values.extend(narrowing_corners(layout, narrow));
+        }
+    }
     values.sort_unstable();
     values.dedup();
     values
 }
 
-/// Powers of two and their neighbours, and the halfway cases of both precisions.
+/// Where rounding to a narrower format decides: with their neighbours, the ends of its ranges, and
+/// the places halfway between two of its numbers near those ends and near one.
+fn narrowing_corners(layout: Layout, narrow: Layout) -> Vec<u64> {
+    let (bias, fraction_bits) = (narrow.bias(), i64::from(narrow.fraction_bits));
+    let ulp = 1 << (layout.fraction_bits - narrow.fraction_bits);
+    let mut values = Vec::new();
+    // The smallest subnormal, half of it, twice it; the smallest normal number; one; the largest
+    // power of two, and the next, which is too large.
+    let subnormal = 1 - bias - fraction_bits;
+    for exponent in [subnormal - 1, subnormal, subnormal + 1, 1 - bias, 0, bias, bias + 1] {
+        let power = layout.power(exponent);
+        for step in [0, ulp / 2, ulp, 3 * (ulp / 2)] {
+            values.extend([power + step - 1, power + step, power + step + 1]);
+            values.extend([power - step - 1, power - step, power - step + 1]);
+        }
+        // Below a power of two the steps are half as long, and 3/2 is halfway between subnormals.
+        let three_halves = power + layout.min_normal() / 2;
+        values.extend([power - ulp / 4, three_halves - 1, three_halves, three_halves + 1]);
+    }
+    values
+}
+
+/// Powers of two and their neighbours, and the halfway cases of all precisions.
 fn integer_corners() -> Vec<u64> {
     let mut values = vec![0];
     for shift in 0..64 {
         let power = 1u64 << shift;
         values.extend([power - 1, power, power + 1]);
-        for precision in [24, 53] {
+        for precision in [11, 24, 53] {
             if shift >= precision {
                 let half = power >> precision;
                 values.extend([power + half - 1, power + half, power + half + 1]);
@@ -150,7 +195,7 @@ pub struct Random {
 impl Random {
     /// A sequence of operands of a kind.
     pub fn new(seed: u64, kind: Kind) -> Random {
-        Random { state: seed, kind, corners: corners(kind, 1) }
+        Random { state: seed, kind, corners: corners(kind, 2) }
     }
 
     fn next(&mut self) -> u64 {
@@ -206,7 +251,7 @@ impl Random {
     /// A number of any magnitude.
     fn number(&mut self, layout: Layout) -> u64 {
         let (sign, fraction) = (self.next() & 1 == 1, self.fraction(layout));
-        let field = match self.below(8) {
+        let field = match self.below(9) {
             0 => {
                 let index = self.below(self.corners.len() as u64);
                 return self.corners[index as usize];
@@ -217,22 +262,34 @@ impl Random {
             // Around the integer types and the precision.
             5 => layout.bias() - 2 + self.below(70) as i64,
             6 => layout.bias() + self.around_zero(3),
+            7 => layout.bias() + self.narrower_exponent(),
             _ => layout.exponent_mask() as i64 - self.below(4) as i64,
         };
         layout.pack(sign, field, fraction)
     }
 
+    /// An exponent about the ends of the ranges of the narrower formats.
+    fn narrower_exponent(&mut self) -> i64 {
+        let narrow = if self.below(2) == 0 { HALF } else { SINGLE };
+        match self.below(3) {
+            0 => narrow.bias() + self.around_zero(1),
+            1 => 1 - narrow.bias() + self.around_zero(1),
+            _ => 1 - narrow.bias() - self.below(u64::from(narrow.fraction_bits) + 3) as i64,
+        }
+    }
+
     /// Fraction bits: any; or few ones at the top (exact results) or at both ends (halfway cases);
-    /// or nearly all ones (carries).
+    /// or about halfway between such with few; or nearly all ones (carries).
     fn fraction(&mut self, layout: Layout) -> u64 {
         let any = self.next() & layout.fraction_mask();
         let width = self.below(layout.fraction_bits.into());
         let top = any >> width << width;
-        match self.below(6) {
+        match self.below(7) {
             0 | 1 => any,
             2 => top,
             3 => top | self.below(4),
-            4 => layout.fraction_mask() ^ top,
+            4 => (top | 1 << width >> 1).wrapping_add_signed(self.around_zero(1)) & layout.fraction_mask(),
+            5 => layout.fraction_mask() ^ top,
             _ => layout.fraction_mask() ^ any >> width,
         }
     }
