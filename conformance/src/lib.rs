@@ -4,8 +4,8 @@
 
 use rv_hart::ext::Extension;
 use rv_hart::{Bus, BusError, Costs, Hart, Mode, Ram, StepEvent, Wires};
-use rv_isa::csr;
 use rv_isa::fields::{mstatus, pmpcfg};
+use rv_isa::{IsaSet, csr};
 
 /// Where code is put, unless a test says otherwise.
 pub const CODE: u64 = 0x8010_0000;
@@ -60,7 +60,7 @@ impl Rig {
     /// If the host has no memory for it.
     pub fn new(costs: Costs, extensions: Vec<Box<dyn Extension>>) -> Rig {
         let ram = Ram::new(&[(RAM, RAM_SIZE)]).expect("a little memory");
-        let hart = Hart::new(0, CODE, costs, extensions).expect("extensions that don't clash");
+        let hart = Hart::new(0, CODE, IsaSet::standard(), costs, extensions).expect("extensions that don't clash");
         let mut rig = Rig { hart, memory: Memory(ram) };
         rig.set(csr::PMPADDR0, u64::MAX);
         rig.set(csr::PMPCFG0, (pmpcfg::A_NAPOT | pmpcfg::R | pmpcfg::W | pmpcfg::X).into());

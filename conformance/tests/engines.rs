@@ -59,6 +59,11 @@ fn instruction(random: &mut Random, rows: &[Op], left: usize) -> u32 {
     {
         fields.rd = 0;
     }
+    if op == Op::AmocasQ {
+        // Pairs of registers; those of the pointers are not written.
+        fields.rs2 &= !1;
+        fields.rd = if matches!(fields.rd, 8..=11) { 0 } else { fields.rd & !1 };
+    }
     match class {
         Class::Load | Class::Store | Class::FpLoad | Class::FpStore | Class::Amo => {
             fields.rs1 = POINTERS[random.below(3) as usize];

@@ -256,7 +256,7 @@ fn mret() {
 fn interrupt_aliases() {
     let mut rig = Rig::default();
     rig.set(csr::MIP, u64::MAX);
-    assert_eq!(rig.get(csr::MIP), mip::SSIP | mip::VSSIP | mip::STIP | mip::SEIP);
+    assert_eq!(rig.get(csr::MIP), mip::SSIP | mip::VSSIP | mip::STIP | mip::SEIP | mip::LCOFIP);
     assert_eq!((rig.get(csr::HVIP), rig.get(csr::HIP)), (mip::VSSIP, mip::VSSIP));
     rig.set(csr::HVIP, u64::MAX);
     assert_eq!(rig.get(csr::HIP), mip::VSSIP | mip::VSTIP | mip::VSEIP);

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use rv_isa::IsaSet;
 
 /// RISC-V emulator (RV64GCH with HA-IOV), and a lab for I/O virtualization mechanisms.
 #[derive(Debug, Parser)]
@@ -17,9 +18,11 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run a program, firmware or a kernel on the machine.
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Measure I/O virtualization mechanisms side by side.
     Lab(LabArgs),
+    /// List the instruction-set extensions: which are implemented, in which version, and which a hart has.
+    Isa(IsaArgs),
 }
 
 /// Options of `run`.
@@ -79,12 +82,27 @@ pub struct MachineArgs {
     /// Number of harts, 1 to 64.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub harts: usize,
+    /// Extensions of the harts: an ISA string such as rv64gch_zba_zbb, or default, max, rva20s64 or rva22s64, which more
+    /// extensions may follow. `rv-emu isa` lists them.
+    #[arg(long, value_name = "ISA", default_value = "default", value_parser = isa)]
+    pub isa: IsaSet,
     /// Cost model: flat, default, linux, or a TOML file.
     #[arg(long, value_name = "MODEL", default_value = "default")]
     pub cost_model: String,
     /// Give the harts the HA-IOV extension.
     #[arg(long)]
     pub haiov: bool,
+}
+
+/// Options of `isa`.
+#[derive(Debug, Args)]
+pub struct IsaArgs {
+    /// The set to look at: an ISA string, default, max, rva20s64 or rva22s64.
+    #[arg(value_name = "ISA", default_value = "default", value_parser = isa)]
+    pub isa: IsaSet,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of `lab`.
@@ -109,6 +127,11 @@ pub struct LabArgs {
 pub enum Experiment {
     /// A guest prints to an emulated UART: trap and emulate against user-level exception redirection.
     Uer,
+}
+
+/// Parses an ISA string.
+fn isa(text: &str) -> Result<IsaSet, String> {
+    IsaSet::parse(text).map_err(|error| error.to_string())
 }
 
 /// Parses a memory size; plain numbers are MiB.

@@ -2,6 +2,7 @@
 
 mod args;
 mod console;
+mod isa;
 mod lab;
 mod run;
 
@@ -16,6 +17,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Lab(args) => lab::lab(&args),
+        Command::Isa(args) => isa::isa(&args),
     };
     done.unwrap_or_else(|error| {
         eprintln!("rv-emu: {error:#}");

@@ -43,6 +43,7 @@ fn build(args: &MachineArgs) -> Result<Machine> {
     Ok(Machine::new(MachineConfig {
         harts: args.harts,
         memory: args.memory,
+        isa: args.isa,
         costs: cost_model(&args.cost_model)?,
         extensions: Box::new(move |_| match haiov {
             true => vec![Box::new(Haiov::new(Config::default()))],

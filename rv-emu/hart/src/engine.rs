@@ -61,6 +61,8 @@ pub enum Flow {
 
 /// A read-modify-write on memory, from the old value and the register to the new value. Both come sign-extended from `size` bytes.
 pub type AmoFn = fn(old: u64, operand: u64) -> u64;
+/// A function of two values that depends on nothing else.
+pub type PureFn = fn(a: u64, b: u64) -> u64;
 /// A floating-point operation on up to three operands, unused ones 0.
 pub type FpFn = fn(a: u64, b: u64, c: u64, rounding: Rounding, flags: &mut Flags) -> u64;
 /// A rare or large operation. It gets the architectural pc of the instruction in `state.pc`; if it leaves [`Flow::Jump`] it has set
@@ -70,6 +72,8 @@ pub type HelperFn = fn(&mut Core<'_>, &Operands) -> Result<Flow, Trap>;
 /// Width of a floating-point operand or result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FpWidth {
+    /// Half precision, NaN-boxed in the register.
+    H,
     /// Single precision, NaN-boxed in the register.
     S,
     /// Double precision.
@@ -134,6 +138,8 @@ pub trait Engine {
     fn sext32(&mut self, a: Self::V) -> Self::V;
     /// Zero extension of the low 32 bits.
     fn zext32(&mut self, a: Self::V) -> Self::V;
+    /// `f(a, b)`, for what has no operation of its own.
+    fn pure(&mut self, f: PureFn, a: Self::V, b: Self::V) -> Self::V;
 
     /// Loads from memory.
     ///

@@ -23,9 +23,6 @@ pub mod state;
 mod transform;
 pub mod trap;
 
-/// The ISA string of a hart without extensions of others.
-pub const ISA: &str = "rv64imafdch_zicntr_zicsr_zifencei_zihpm_sstc_svade_svadu";
-
 pub use bus::{Bus, BusError, TimeBase, Wires};
 pub use cost::Costs;
 pub use counters::{Counters, TrapCount};

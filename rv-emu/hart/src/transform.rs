@@ -1,6 +1,6 @@
 //! Transformed instructions for htinst and mtinst (H extension, "Transformed Instruction or Pseudoinstruction").
 
-use rv_isa::{Class, Insn, Op};
+use rv_isa::{Class, Format, Insn};
 
 const OPCODE: u32 = 0x7f;
 const RD: u32 = 0x1f << 7;
@@ -9,7 +9,8 @@ const RS2: u32 = 0x1f << 20;
 /// The bit that tells a 32-bit instruction from one that was compressed.
 const WIDE: u32 = 2;
 
-/// The value for a fault of `raw` whose reported address is `offset` above the access's own; 0 if it is not a load or store.
+/// The value for a fault of `raw` whose reported address is `offset` above the access's own; 0 if it is not a load or store (or one of a cache
+/// block, for which there is no transformation).
 ///
 /// Immediates become zero, the rs1 field holds `offset`, and a compressed instruction is expanded first, with bit 1 cleared.
 pub(crate) fn transformed(raw: u32, offset: u8) -> u32 {
@@ -17,6 +18,7 @@ pub(crate) fn transformed(raw: u32, offset: u8) -> u32 {
     let wide = if insn.len == 2 { expanded(&insn) & !WIDE } else { raw };
     let kept = match insn.op.row().class {
         Class::Load | Class::FpLoad => OPCODE | RD | FUNCT3,
+        _ if insn.op.row().format == Format::Cbo => return 0,
         Class::Store | Class::FpStore => OPCODE | FUNCT3 | RS2,
         Class::Amo => !(0x1f << 15),
         _ if rv_isa::is_hypervisor_memory(insn.op) => !(0x1f << 15),
@@ -28,8 +30,8 @@ pub(crate) fn transformed(raw: u32, offset: u8) -> u32 {
 /// The 32-bit form of a compressed load or store; only the fields that survive transformation matter.
 fn expanded(insn: &Insn) -> u32 {
     let fixed = insn.op.row().matches;
-    let registers = match insn.op {
-        Op::Sw | Op::Sd | Op::Fsd => u32::from(insn.rs2) << 20,
+    let registers = match insn.op.row().class {
+        Class::Store | Class::FpStore => u32::from(insn.rs2) << 20,
         _ => u32::from(insn.rd) << 7,
     };
     fixed | registers

@@ -85,7 +85,7 @@ pub struct Access {
     pub kind: AccessKind,
     /// Which sort of instruction asks.
     pub source: Source,
-    /// Bytes, 1 to 8 (2 or 4 for a fetch).
+    /// Bytes, 1 to 16 (2 or 4 for a fetch).
     pub size: u8,
     /// Virtual address that the instruction computed; a split access keeps the original here.
     pub va: u64,
@@ -120,6 +120,8 @@ pub enum Source {
     Float,
     /// AMO, LR or SC.
     Atomic,
+    /// Cache-block management or zeroing.
+    CacheBlock,
     /// HLV or HSV.
     Hypervisor,
     /// HLVX: a load that needs execute permission instead of read.

@@ -98,7 +98,7 @@ fn float_operands_follow_from_the_mnemonic() {
     // `fcvt.to.from` and `fmv.to.from` name both sides; w, l, wu, lu and x are integers, and so is w of `fmv` where the other side is x.
     for row in Op::rows().iter().filter(|row| row.mnemonic.starts_with("fcvt") || row.mnemonic.starts_with("fmv")) {
         let sides: Vec<&str> = row.mnemonic.split('.').skip(1).collect();
-        let float = |side: &str| matches!(side, "s" | "d") || side == "w" && sides.contains(&"x");
+        let float = |side: &str| matches!(side, "h" | "s" | "d") || side == "w" && sides.contains(&"x");
         let FloatOperands { rd, rs1, .. } = row.op.float_operands();
         assert_eq!((rd, rs1), (float(sides[0]), float(sides[1])), "{}", row.mnemonic);
     }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use rv_devices::finisher::Finish;
 use rv_hart::ext::Extension;
 use rv_hart::{Hart, HartError, RamError};
+use rv_isa::IsaSet;
 
 use crate::board::Board;
 use crate::boot::tree::{Chosen, Tree};
@@ -42,19 +43,22 @@ pub struct MachineConfig {
     pub memory: u64,
     /// Cycles that a hart runs before the next one's turn, at least 100, when there are several.
     pub quantum: u64,
+    /// The harts' extensions, of those that `rv_isa` knows.
+    pub isa: IsaSet,
     /// What events cost.
     pub costs: CostModel,
-    /// The harts' extensions, and the names that they add to the ISA string.
+    /// The harts' other extensions, and the names that they add to the ISA string.
     pub extensions: ExtensionFactory,
 }
 
 impl Default for MachineConfig {
-    /// One hart, 128 MiB, the default cost model, no extensions.
+    /// One hart, 128 MiB, the standard ISA, the default cost model, no other extensions.
     fn default() -> Self {
         MachineConfig {
             harts: 1,
             memory: 128 << 20,
             quantum: 1000,
+            isa: IsaSet::standard(),
             costs: CostModel::built_in("default").expect("the built-in models are valid"),
             extensions: Box::new(|_| Vec::new()),
         }
@@ -142,7 +146,7 @@ impl Machine {
     /// # Errors
     /// [`MachineError`] says what of the configuration can't be had.
     pub fn new(config: MachineConfig) -> Result<Machine, MachineError> {
-        let MachineConfig { harts: count, memory, quantum, costs, mut extensions } = config;
+        let MachineConfig { harts: count, memory, quantum, isa, costs, mut extensions } = config;
         if !(1..=HARTS_MAX).contains(&count) {
             return Err(MachineError::Harts(count));
         }
@@ -156,10 +160,9 @@ impl Machine {
         let hart_costs = costs.costs();
         let board = Board::new(map, memory, count, costs).ok_or(MachineError::Harts(count))??;
         let harts = (0..count as u64)
-            .map(|id| Hart::new(id, ROM.base, hart_costs, extensions(id)))
+            .map(|id| Hart::new(id, ROM.base, isa, hart_costs, extensions(id)))
             .collect::<Result<Vec<_>, _>>()?;
-        let names = harts[0].extensions().iter().map(|e| format!("_{}", e.name().to_lowercase()));
-        let isa = format!("{}{}", rv_hart::ISA, names.collect::<String>());
+        let further = harts[0].extensions().iter().map(|extension| extension.name().to_lowercase()).collect();
         Ok(Machine {
             board,
             harts,
@@ -167,7 +170,7 @@ impl Machine {
             idle_shown: vec![0; count],
             now: 0,
             quantum,
-            tree: Tree { harts: count as u32, memory, isa },
+            tree: Tree { harts: count as u32, memory, isa, further },
             htif: None,
             output: Vec::new(),
             symbols: BTreeMap::new(),

@@ -153,7 +153,7 @@ fn the_device_tree_is_well_formed_and_describes_the_board() {
             "stdout-path = \"/soc/serial@10000000\"",
             "reg = <0x00 0x80000000 0x00 0xc0000000>",
             "timebase-frequency = <0x989680>",
-            "riscv,isa = \"rv64imafdch_",
+            "riscv,isa = \"rv64imafdcbh_",
             "riscv,isa-base = \"rv64i\"",
             "mmu-type = \"riscv,sv57\"",
             "compatible = \"sifive,clint0\\0riscv,clint0\"",

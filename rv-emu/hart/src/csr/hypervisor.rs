@@ -7,7 +7,8 @@ use super::machine::with_sd;
 use super::stateen::machine_opens_envcfg;
 use super::supervisor::{timer_opened_by_machine, writable_status};
 use super::{
-    MIDELEG_ONES, Row, atp_mode_supported, bits_with, cache_block_fields, field, legal_envcfg, legal_epc, legal_tvec, number,
+    MIDELEG_ONES, Row, atp_mode_supported, bits_with, cache_block_fields, field, legal_envcfg, legal_epc, legal_tvec,
+    number,
 };
 use crate::hart::Hart;
 use crate::mmu::Space;

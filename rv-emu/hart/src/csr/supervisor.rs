@@ -36,11 +36,15 @@ pub(super) const ROWS: &[Row] = &[
     ),
     Row::new(number::STVEC, |h| h.state.csr.stvec, |h, v| h.state.csr.stvec = legal_tvec(v)),
     field!(SCOUNTEREN, scounteren, 0xffff_ffff),
-    Row::new(number::SENVCFG, |h| h.state.csr.senvcfg, |h, v| {
-        let fields = menvcfg::FIOM | cache_block_fields(&h.state) | bits_with(&h.state, Isa::Ssnpm, menvcfg::PMM);
-        h.state.csr.senvcfg = legal_envcfg(h.state.csr.senvcfg, v, fields);
-        h.refresh_mode();
-    })
+    Row::new(
+        number::SENVCFG,
+        |h| h.state.csr.senvcfg,
+        |h, v| {
+            let fields = menvcfg::FIOM | cache_block_fields(&h.state) | bits_with(&h.state, Isa::Ssnpm, menvcfg::PMM);
+            h.state.csr.senvcfg = legal_envcfg(h.state.csr.senvcfg, v, fields);
+            h.refresh_mode();
+        },
+    )
     .opened_by_machine(machine_opens_envcfg)
     .gated(hypervisor_opens_envcfg),
     field!(SSCRATCH, sscratch),

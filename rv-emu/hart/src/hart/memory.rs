@@ -20,6 +20,7 @@ struct Piece {
 impl Core<'_> {
     /// An explicit load of `access.size` bytes, zero-extended.
     pub(crate) fn load(&mut self, access: Access, regime: Regime) -> Result<u64, Trap> {
+        let access = self.effective(access, regime);
         let pieces = self.pieces(access, regime)?;
         let mut value = 0;
         let mut shift = 0;
@@ -32,6 +33,7 @@ impl Core<'_> {
 
     /// An explicit store of the low `access.size` bytes of `value`. Every page is checked before the first byte is written.
     pub(crate) fn store(&mut self, access: Access, value: u64, regime: Regime) -> Result<(), Trap> {
+        let access = self.effective(access, regime);
         let pieces = self.pieces(access, regime)?;
         let mut value = value;
         for piece in pieces.into_iter().flatten() {
@@ -42,9 +44,46 @@ impl Core<'_> {
         Ok(())
     }
 
+    /// Writes zeros to the `size` bytes at `va`, a multiple of it, for the operand `operand` of a CBO.ZERO.
+    pub(crate) fn zero(&mut self, operand: u64, size: u64) -> Result<(), Trap> {
+        let regime = Regime::data(&self.hart.state);
+        let whole = Access { kind: AccessKind::Store, source: Source::CacheBlock, size: 1, va: operand };
+        let access = self.effective(whole, regime);
+        let phys = self.resolve(access, access.va, 1, regime)? & !(size - 1);
+        for offset in (0..size).step_by(8) {
+            if !self.bus.ram().store(phys + offset, 8, 0) {
+                return Err(Trap { tinst: Tinst::Zero, ..denied(access, regime, cause::STORE_ACCESS_FAULT) });
+            }
+        }
+        self.after_store();
+        Ok(())
+    }
+
+    /// Whether a load or a store may reach the cache block of `operand`; the fault is that of a store ("Cache-Block Management Operations").
+    pub(crate) fn reach_block(&mut self, operand: u64) -> Result<(), Trap> {
+        let regime = Regime::data(&self.hart.state);
+        let whole = Access { kind: AccessKind::Load, source: Source::CacheBlock, size: 1, va: operand };
+        let access = self.effective(whole, regime);
+        if self.resolve(access, access.va, 1, regime).is_ok() {
+            return Ok(());
+        }
+        self.resolve(Access { kind: AccessKind::Store, ..access }, access.va, 1, regime).map(|_| ())
+    }
+
+    /// The access with its address as pointer masking leaves it.
+    fn effective(&self, access: Access, regime: Regime) -> Access {
+        let state = &self.hart.state;
+        let masked = match access.source {
+            Source::Hypervisor | Source::HypervisorExecute => regime.hypervisor_pointer_mask(state),
+            _ => regime.pointer_mask(state),
+        };
+        Access { va: regime.masked(access.va, masked, state), ..access }
+    }
+
     /// Where an AMO, LR or SC acts: aligned, and in memory. They are never split (A extension, "Load-Reserved/Store-Conditional").
     pub(crate) fn atomic_address(&mut self, access: Access) -> Result<u64, Trap> {
         let regime = Regime::data(&self.hart.state);
+        let access = self.effective(access, regime);
         let fault = |code| Trap {
             gva: regime.virt,
             tinst: Tinst::Transformed { offset: 0 },

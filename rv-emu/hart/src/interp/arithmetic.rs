@@ -94,6 +94,10 @@ macro_rules! u64_engine {
             u64::from(a as u32)
         }
         #[inline(always)]
+        fn pure(&mut self, f: crate::engine::PureFn, a: u64, b: u64) -> u64 {
+            f(a, b)
+        }
+        #[inline(always)]
         fn jump(&mut self, target: u64) -> Flow {
             self.hart_mut().state.pc = target;
             Flow::Jump

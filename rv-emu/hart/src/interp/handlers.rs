@@ -119,7 +119,9 @@ macro_rules! handlers {
 
 /// All semantic functions under one roof, by the names of the rows.
 mod sem_of {
-    pub(super) use crate::sem::{amo::*, fp::*, hypervisor::*, int::*, mem::*, muldiv::*, system::*};
+    pub(super) use crate::sem::{
+        amo::*, bits::*, block::*, fp::*, hypervisor::*, int::*, mem::*, muldiv::*, system::*,
+    };
 }
 
 rv_isa::instructions!(handlers);

@@ -58,6 +58,7 @@ impl Engine for Slow<'_> {
         let phys = self.core.atomic_address(access)?;
         let old = sign_extend(self.core.ram_value(phys, size), size);
         self.core.bus.ram().store(phys, size, f(old, operand));
+        self.core.after_store();
         Ok(old)
     }
 

@@ -5,7 +5,7 @@ pub mod tlb;
 pub(crate) mod walk;
 mod walk_cache;
 
-use rv_isa::fields::{menvcfg, mstatus};
+use rv_isa::fields::{hstatus, menvcfg, mstatus};
 
 use crate::mode::Mode;
 use crate::state::HartState;
@@ -94,6 +94,14 @@ impl Regime {
             (_, false) => csr.menvcfg,
         };
         self.mask_length((config & menvcfg::PMM) >> menvcfg::PMM_SHIFT, state)
+    }
+
+    /// The same for HLV and HSV: in U-mode hstatus.HUPMM takes the place of senvcfg.PMM.
+    pub fn hypervisor_pointer_mask(self, state: &HartState) -> u32 {
+        if state.mode == Mode::U && self.privilege == 0 {
+            return self.mask_length((state.csr.hstatus & hstatus::HUPMM) >> hstatus::HUPMM_SHIFT, state);
+        }
+        self.pointer_mask(state)
     }
 
     /// The length that the value `pmm` of a PMM field stands for.

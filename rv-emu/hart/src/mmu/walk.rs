@@ -3,8 +3,8 @@
 //!
 //! Steps are numbered as in the specification. A walk reads memory, may set accessed and dirty bits, and changes nothing else.
 
-use rv_isa::cause;
 use rv_isa::fields::{menvcfg, mstatus, pte};
+use rv_isa::{Isa, cause};
 
 use super::pmp::{self, PmpAccess};
 use super::tlb::Perms;
@@ -176,17 +176,17 @@ impl Walk<'_> {
             let at = table + index * 8; // step 2
             let phys = self.table_address(at, Want::TableRead)?;
             let entry = self.read_entry(phys)?;
-            if malformed(entry) || entry >> 54 != 0 {
+            if malformed(entry) || self.reserved(entry, self.first_stage_memory_types()) {
                 return Err(self.page_fault()); // step 3
             }
             if entry & (pte::R | pte::X) == 0 {
-                if level == 0 || entry & (pte::U | pte::A | pte::D) != 0 {
+                if level == 0 || entry & NOT_IN_POINTERS != 0 {
                     return Err(self.page_fault()); // step 4
                 }
                 table = target(entry);
                 continue;
             }
-            if misaligned(entry, level) || !self.first_stage_allows(entry) {
+            if odd_range(entry, level) || misaligned(entry, level) || !self.first_stage_allows(entry) {
                 return Err(self.page_fault()); // steps 5 to 8
             }
             let entry = self.first_stage_mark(entry, at, phys)?; // step 9
@@ -265,17 +265,17 @@ impl Walk<'_> {
             let root_bits = if level + 1 == scheme.levels { 0x7ff } else { 0x1ff };
             let phys = table + (gpa >> (12 + 9 * level) & root_bits) * 8;
             let entry = self.read_entry(phys)?;
-            if malformed(entry) || entry >> 54 != 0 {
+            if malformed(entry) || self.reserved(entry, self.state.csr.menvcfg) {
                 return Err(self.reserved_or_fault(entry, gpa, want));
             }
             if entry & (pte::R | pte::X) == 0 {
-                if level == 0 || entry & (pte::U | pte::A | pte::D) != 0 {
+                if level == 0 || entry & NOT_IN_POINTERS != 0 {
                     return Err(self.guest_page_fault(gpa, want));
                 }
                 table = target(entry);
                 continue;
             }
-            if misaligned(entry, level) || entry & pte::U == 0 || !want.allowed(entry, mxr) {
+            if odd_range(entry, level) || misaligned(entry, level) || entry & pte::U == 0 || !want.allowed(entry, mxr) {
                 return Err(self.guest_page_fault(gpa, want));
             }
             let entry = self.second_stage_mark(entry, phys, gpa, want)?;
@@ -311,6 +311,20 @@ impl Walk<'_> {
         let leaf = ReservedLeaf { pte: entry, access: self.access, implicit: want.implicit() };
         let code = self.extensions.iter().find_map(|ext| ext.reserved_leaf(self.state, &leaf));
         Trap { code: code.unwrap_or(fault.code), ..fault }
+    }
+
+    /// The environment configuration whose PBMTE rules the first stage.
+    fn first_stage_memory_types(&self) -> u64 {
+        let csr = &self.state.csr;
+        if self.regime.virt { csr.henvcfg & csr.menvcfg } else { csr.menvcfg }
+    }
+
+    /// Bits of an entry that no extension has given a meaning, or a reserved memory type. `config` rules memory types.
+    fn reserved(&self, entry: u64, config: u64) -> bool {
+        let no_ranges = entry & pte::N != 0 && !self.state.isa.has(Isa::Svnapot);
+        let types = config & menvcfg::PBMTE != 0;
+        let bad_type = if types { entry & pte::PBMT == pte::PBMT } else { entry & pte::PBMT != 0 };
+        entry & pte::RESERVED != 0 || no_ranges || bad_type
     }
 
     /// Step 2: reads an entry as a load by S-mode.
@@ -380,6 +394,14 @@ fn target(entry: u64) -> u64 {
     (entry >> 10 & ((1 << 44) - 1)) << 12
 }
 
+/// Bits that a pointer to the next level may not have.
+const NOT_IN_POINTERS: u64 = pte::U | pte::A | pte::D | pte::PBMT | pte::N;
+
+/// A range of a size that doesn't exist: there are 64 KiB at level 0 only (Svnapot).
+fn odd_range(entry: u64, level: u32) -> bool {
+    entry & pte::N != 0 && (level != 0 || entry >> pte::PPN_SHIFT & 0xf != 0b1000)
+}
+
 /// A superpage whose low page-number bits are not 0 (step 6).
 fn misaligned(entry: u64, level: u32) -> bool {
     target(entry) & ((1 << (12 + 9 * level)) - 1) != 0
@@ -387,5 +409,8 @@ fn misaligned(entry: u64, level: u32) -> bool {
 
 /// The leaf's page with the address's offset (step 10).
 fn compose(entry: u64, level: u32, addr: u64) -> u64 {
+    if entry & pte::N != 0 {
+        return target(entry) & !0xffff | addr & 0xffff;
+    }
     target(entry) | addr & ((1 << (12 + 9 * level)) - 1)
 }

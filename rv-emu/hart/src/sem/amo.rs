@@ -1,13 +1,26 @@
-//! The A extension. Harts run one at a time, so that acquire and release need nothing.
+//! Atomics: the A extension, Zabha, Zacas and Zawrs. Harts run one at a time, so that acquire and release need nothing.
 
 use super::Outcome;
 use super::system::helpers;
 use crate::engine::{AmoFn, Engine, Flow, Operands};
 use crate::hart::Core;
-use crate::trap::{Access, AccessKind, Source, Trap};
+use crate::interp::arithmetic::sign_extend;
+use crate::trap::{Access, AccessKind, Refusal, Source, Trap};
 
 macro_rules! amos {
-    ($($word:ident, $double:ident => $f:expr;)*) => { $(
+    ($($byte:ident, $half:ident, $word:ident, $double:ident => $f:expr;)*) => { $(
+        #[doc = concat!("`", stringify!($byte), "`: 8-bit read-modify-write.")]
+        #[inline(always)]
+        pub fn $byte<E: Engine>(e: &mut E, o: &Operands) -> Outcome<E> {
+            amo(e, o, 1, $f)
+        }
+
+        #[doc = concat!("`", stringify!($half), "`: 16-bit read-modify-write.")]
+        #[inline(always)]
+        pub fn $half<E: Engine>(e: &mut E, o: &Operands) -> Outcome<E> {
+            amo(e, o, 2, $f)
+        }
+
         #[doc = concat!("`", stringify!($word), "`: 32-bit read-modify-write.")]
         #[inline(always)]
         pub fn $word<E: Engine>(e: &mut E, o: &Operands) -> Outcome<E> {
@@ -25,23 +38,25 @@ macro_rules! amos {
 #[inline(always)]
 fn amo<E: Engine>(e: &mut E, o: &Operands, size: u8, f: AmoFn) -> Outcome<E> {
     let (addr, operand) = (e.x(o.rs1), e.x(o.rs2));
-    let operand = if size == 4 { e.sext32(operand) } else { operand };
+    let unused = e.imm(64 - 8 * i64::from(size));
+    let high = e.sll(operand, unused);
+    let operand = e.sra(high, unused);
     let old = e.amo(addr, operand, size, f)?;
     e.set_x(o.rd, old);
     Ok(Flow::Next)
 }
 
-// Words come sign-extended to 64 bits, which keeps the order of both signed and unsigned comparisons.
+// Narrow values come sign-extended to 64 bits, which keeps the order of both signed and unsigned comparisons.
 amos! {
-    amoswap_w, amoswap_d => |_, new| new;
-    amoadd_w, amoadd_d => |old, operand| old.wrapping_add(operand);
-    amoxor_w, amoxor_d => |old, operand| old ^ operand;
-    amoand_w, amoand_d => |old, operand| old & operand;
-    amoor_w, amoor_d => |old, operand| old | operand;
-    amomin_w, amomin_d => |old, operand| (old as i64).min(operand as i64) as u64;
-    amomax_w, amomax_d => |old, operand| (old as i64).max(operand as i64) as u64;
-    amominu_w, amominu_d => |old, operand| old.min(operand);
-    amomaxu_w, amomaxu_d => |old, operand| old.max(operand);
+    amoswap_b, amoswap_h, amoswap_w, amoswap_d => |_, new| new;
+    amoadd_b, amoadd_h, amoadd_w, amoadd_d => |old, operand| old.wrapping_add(operand);
+    amoxor_b, amoxor_h, amoxor_w, amoxor_d => |old, operand| old ^ operand;
+    amoand_b, amoand_h, amoand_w, amoand_d => |old, operand| old & operand;
+    amoor_b, amoor_h, amoor_w, amoor_d => |old, operand| old | operand;
+    amomin_b, amomin_h, amomin_w, amomin_d => |old, operand| (old as i64).min(operand as i64) as u64;
+    amomax_b, amomax_h, amomax_w, amomax_d => |old, operand| (old as i64).max(operand as i64) as u64;
+    amominu_b, amominu_h, amominu_w, amominu_d => |old, operand| old.min(operand);
+    amomaxu_b, amomaxu_h, amomaxu_w, amomaxu_d => |old, operand| old.max(operand);
 }
 
 helpers! {
@@ -53,6 +68,20 @@ helpers! {
     sc_w => |core, o| store_conditional(core, o, 4);
     /// Store-conditional doubleword.
     sc_d => |core, o| store_conditional(core, o, 8);
+    /// Compare and swap a byte.
+    amocas_b => |core, o| compare_and_swap(core, o, 1);
+    /// Compare and swap a halfword.
+    amocas_h => |core, o| compare_and_swap(core, o, 2);
+    /// Compare and swap a word.
+    amocas_w => |core, o| compare_and_swap(core, o, 4);
+    /// Compare and swap a doubleword.
+    amocas_d => |core, o| compare_and_swap(core, o, 8);
+    /// Compare and swap a quadword, in pairs of registers.
+    amocas_q => compare_and_swap_pair;
+    /// Wait for a change of the reservation set. The wait may end for any reason, and does so at once.
+    wrs_nto => |_, _| Ok(Flow::Next);
+    /// The same for a short time.
+    wrs_sto => |_, _| Ok(Flow::Next);
 }
 
 fn load_reserved(core: &mut Core<'_>, o: &Operands, size: u8) -> Result<Flow, Trap> {
@@ -74,7 +103,46 @@ fn store_conditional(core: &mut Core<'_>, o: &Operands, size: u8) -> Result<Flow
     let success = core.hart.state.reservation.take() == Some(phys);
     if success {
         core.bus.ram().store(phys, size, value);
+        core.after_store();
     }
     core.set_x(o.rd, u64::from(!success));
+    Ok(Flow::Next)
+}
+
+/// Swaps if memory equals rd. Permission to store is needed in any case.
+fn compare_and_swap(core: &mut Core<'_>, o: &Operands, size: u8) -> Result<Flow, Trap> {
+    let x = &core.hart.state.x;
+    let (va, expected, new) = (x[usize::from(o.rs1)], x[usize::from(o.rd)], x[usize::from(o.rs2)]);
+    let access = Access { kind: AccessKind::Store, source: Source::Atomic, size, va };
+    let phys = core.atomic_address(access)?;
+    let old = sign_extend(core.ram_value(phys, size), size);
+    if old == sign_extend(expected, size) {
+        core.bus.ram().store(phys, size, new);
+        core.after_store();
+    }
+    core.set_x(o.rd, old);
+    Ok(Flow::Next)
+}
+
+/// Register pairs are even, the low half first; that of x0 reads 0 and takes nothing ("Zacas").
+fn compare_and_swap_pair(core: &mut Core<'_>, o: &Operands) -> Result<Flow, Trap> {
+    if (o.rd | o.rs2) & 1 != 0 {
+        return Err(Refusal::Illegal.trap(o.raw));
+    }
+    let x = &core.hart.state.x;
+    let pair = |r: u8| if r == 0 { [0, 0] } else { [x[usize::from(r)], x[usize::from(r) + 1]] };
+    let (expected, new) = (pair(o.rd), pair(o.rs2));
+    let access = Access { kind: AccessKind::Store, source: Source::Atomic, size: 16, va: x[usize::from(o.rs1)] };
+    let phys = core.atomic_address(access)?;
+    let old = [core.ram_value(phys, 8), core.ram_value(phys + 8, 8)];
+    if old == expected {
+        core.bus.ram().store(phys, 8, new[0]);
+        core.bus.ram().store(phys + 8, 8, new[1]);
+        core.after_store();
+    }
+    if o.rd != 0 {
+        core.set_x(o.rd, old[0]);
+        core.set_x(o.rd + 1, old[1]);
+    }
     Ok(Flow::Next)
 }

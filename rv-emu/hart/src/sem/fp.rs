@@ -1,6 +1,6 @@
-//! The F and D extensions. Arithmetic is `rv-float`'s; here are registers, NaN boxing, rounding modes and the FS check.
+//! The F, D, Zfh and Zfa extensions. Arithmetic is `rv-float`'s; here are registers, NaN boxing, rounding modes and the FS check.
 
-use rv_float::{Binary32, Binary64, Flags, Format, Rounding, generic};
+use rv_float::{Binary16, Binary32, Binary64, Flags, Format, Rounding, generic};
 
 use super::Outcome;
 use super::mem::address;
@@ -10,35 +10,44 @@ use crate::trap::Source;
 /// Operations without rounding run under a valid mode that they ignore: their rm field is part of the opcode.
 const EXACT: u8 = 0;
 
-/// Reads a register as an operand of width `width`. A single that is not properly boxed is the canonical NaN.
+/// Reads a register as an operand of width `width`. A narrower value that is not properly boxed is the canonical NaN.
 #[inline(always)]
 fn read<E: Engine>(e: &mut E, r: u8, width: FpWidth) -> E::V {
     match width {
         FpWidth::X => e.x(r),
         FpWidth::D => e.f(r),
-        FpWidth::S => {
-            let raw = e.f(r);
-            let (half, ones, nan) = (e.imm(32), e.imm(0xffff_ffff), e.imm(0x7fc0_0000));
-            let upper = e.srl(raw, half);
-            let boxed = e.eq(upper, ones);
-            let low = e.zext32(raw);
-            e.select(boxed, low, nan)
-        }
+        FpWidth::S => unboxed(e, r, 32, 0x7fc0_0000),
+        FpWidth::H => unboxed(e, r, 16, 0x7e00),
     }
 }
 
-/// Writes a result of width `width`; a single is boxed.
+/// The low `bits` of a register if all above are ones, else `nan`.
+#[inline(always)]
+fn unboxed<E: Engine>(e: &mut E, r: u8, bits: i64, nan: i64) -> E::V {
+    let raw = e.f(r);
+    let (upper, ones, mask, nan) = (e.imm(bits), e.imm(-1), e.imm((1 << bits) - 1), e.imm(nan));
+    let high = e.sra(raw, upper);
+    let boxed = e.eq(high, ones);
+    let low = e.and(raw, mask);
+    e.select(boxed, low, nan)
+}
+
+/// Writes a result of width `width`; a narrower one is boxed.
 #[inline(always)]
 fn write<E: Engine>(e: &mut E, r: u8, width: FpWidth, value: E::V) {
     match width {
         FpWidth::X => e.set_x(r, value),
         FpWidth::D => e.set_f(r, value),
-        FpWidth::S => {
-            let upper = e.imm(!0xffff_ffff);
-            let boxed = e.or(value, upper);
-            e.set_f(r, boxed);
-        }
+        FpWidth::S => set_boxed(e, r, value, !0xffff_ffff),
+        FpWidth::H => set_boxed(e, r, value, !0xffff),
     }
+}
+
+#[inline(always)]
+fn set_boxed<E: Engine>(e: &mut E, r: u8, value: E::V, upper: i64) {
+    let upper = e.imm(upper);
+    let boxed = e.or(value, upper);
+    e.set_f(r, boxed);
 }
 
 /// rd = f(rs1, rs2, rs3) with operands of width `from` and a result of width `to`.
@@ -54,9 +63,15 @@ fn compute<E: Engine>(e: &mut E, o: &Operands, from: FpWidth, to: FpWidth, rm: u
     Ok(Flow::Next)
 }
 
-/// Arithmetic under the instruction's rounding mode, in both widths.
+/// Arithmetic under the instruction's rounding mode, in all widths.
 macro_rules! arithmetic {
-    ($($single:ident, $double:ident, $count:literal => $f:ident;)*) => { $(
+    ($($half:ident, $single:ident, $double:ident, $count:literal => $f:ident;)*) => { $(
+        #[doc = concat!("`", stringify!($half), "`.")]
+        #[inline(always)]
+        pub fn $half<E: Engine>(e: &mut E, o: &Operands) -> Outcome<E> {
+            compute(e, o, FpWidth::H, FpWidth::H, o.rm(), $count, $f::<Binary16>)
+        }
+
         #[doc = concat!("`", stringify!($single), "`.")]
         #[inline(always)]
         pub fn $single<E: Engine>(e: &mut E, o: &Operands) -> Outcome<E> {
@@ -71,9 +86,15 @@ macro_rules! arithmetic {
     )* };
 }
 
-/// Operations that do not round, in both widths; the result is of width `$to` (`same` or X).
+/// Operations that do not round, in all widths; the result is of width `$to` (`same` or X).
 macro_rules! exact {
-    ($($single:ident, $double:ident, $count:literal, $to:ident => $f:ident;)*) => { $(
+    ($($half:ident, $single:ident, $double:ident, $count:literal, $to:ident => $f:ident;)*) => { $(
+        #[doc = concat!("`", stringify!($half), "`.")]
+        #[inline(always)]
+        pub fn $half<E: Engine>(e: &mut E, o: &Operands) -> Outcome<E> {
+            compute(e, o, FpWidth::H, exact!(@to $to, H), EXACT, $count, $f::<Binary16>)
+        }
+
         #[doc = concat!("`", stringify!($single), "`.")]
         #[inline(always)]
         pub fn $single<E: Engine>(e: &mut E, o: &Operands) -> Outcome<E> {
@@ -102,27 +123,33 @@ macro_rules! conversions {
 }
 
 arithmetic! {
-    fadd_s, fadd_d, 2 => add;
-    fsub_s, fsub_d, 2 => sub;
-    fmul_s, fmul_d, 2 => mul;
-    fdiv_s, fdiv_d, 2 => div;
-    fsqrt_s, fsqrt_d, 1 => sqrt;
-    fmadd_s, fmadd_d, 3 => madd;
-    fmsub_s, fmsub_d, 3 => msub;
-    fnmsub_s, fnmsub_d, 3 => nmsub;
-    fnmadd_s, fnmadd_d, 3 => nmadd;
+    fadd_h, fadd_s, fadd_d, 2 => add;
+    fsub_h, fsub_s, fsub_d, 2 => sub;
+    fmul_h, fmul_s, fmul_d, 2 => mul;
+    fdiv_h, fdiv_s, fdiv_d, 2 => div;
+    fsqrt_h, fsqrt_s, fsqrt_d, 1 => sqrt;
+    fmadd_h, fmadd_s, fmadd_d, 3 => madd;
+    fmsub_h, fmsub_s, fmsub_d, 3 => msub;
+    fnmsub_h, fnmsub_s, fnmsub_d, 3 => nmsub;
+    fnmadd_h, fnmadd_s, fnmadd_d, 3 => nmadd;
+    fround_h, fround_s, fround_d, 1 => round_to_integral;
+    froundnx_h, froundnx_s, froundnx_d, 1 => round_to_integral_exact;
 }
 
 exact! {
-    fmin_s, fmin_d, 2, same => min;
-    fmax_s, fmax_d, 2, same => max;
-    fsgnj_s, fsgnj_d, 2, same => sign_inject;
-    fsgnjn_s, fsgnjn_d, 2, same => sign_inject_not;
-    fsgnjx_s, fsgnjx_d, 2, same => sign_inject_xor;
-    feq_s, feq_d, 2, integer => eq;
-    flt_s, flt_d, 2, integer => lt;
-    fle_s, fle_d, 2, integer => le;
-    fclass_s, fclass_d, 1, integer => classify;
+    fmin_h, fmin_s, fmin_d, 2, same => min;
+    fmax_h, fmax_s, fmax_d, 2, same => max;
+    fminm_h, fminm_s, fminm_d, 2, same => minimum;
+    fmaxm_h, fmaxm_s, fmaxm_d, 2, same => maximum;
+    fsgnj_h, fsgnj_s, fsgnj_d, 2, same => sign_inject;
+    fsgnjn_h, fsgnjn_s, fsgnjn_d, 2, same => sign_inject_not;
+    fsgnjx_h, fsgnjx_s, fsgnjx_d, 2, same => sign_inject_xor;
+    feq_h, feq_s, feq_d, 2, integer => eq;
+    flt_h, flt_s, flt_d, 2, integer => lt;
+    fle_h, fle_s, fle_d, 2, integer => le;
+    fltq_h, fltq_s, fltq_d, 2, integer => lt_quiet;
+    fleq_h, fleq_s, fleq_d, 2, integer => le_quiet;
+    fclass_h, fclass_s, fclass_d, 1, integer => classify;
 }
 
 conversions! {
@@ -142,6 +169,18 @@ conversions! {
     fcvt_d_wu: X => D, |a, _, _, rm, flags| rv_float::f64::from_u32(a as u32, rm, flags);
     fcvt_d_l: X => D, |a, _, _, rm, flags| rv_float::f64::from_i64(a as i64, rm, flags);
     fcvt_d_lu: X => D, |a, _, _, rm, flags| rv_float::f64::from_u64(a, rm, flags);
+    fcvt_w_h: H => X, |a, _, _, rm, flags| rv_float::f16::to_i32(a as u16, rm, flags) as u64;
+    fcvt_wu_h: H => X, |a, _, _, rm, flags| rv_float::f16::to_u32(a as u16, rm, flags) as i32 as u64;
+    fcvt_l_h: H => X, |a, _, _, rm, flags| rv_float::f16::to_i64(a as u16, rm, flags) as u64;
+    fcvt_lu_h: H => X, |a, _, _, rm, flags| rv_float::f16::to_u64(a as u16, rm, flags);
+    fcvt_h_w: X => H, |a, _, _, rm, flags| rv_float::f16::from_i32(a as i32, rm, flags).into();
+    fcvt_h_wu: X => H, |a, _, _, rm, flags| rv_float::f16::from_u32(a as u32, rm, flags).into();
+    fcvt_h_l: X => H, |a, _, _, rm, flags| rv_float::f16::from_i64(a as i64, rm, flags).into();
+    fcvt_h_lu: X => H, |a, _, _, rm, flags| rv_float::f16::from_u64(a, rm, flags).into();
+    fcvt_s_h: H => S, |a, _, _, _, flags| generic::widen::<Binary16, Binary32>(a, flags);
+    fcvt_d_h: H => D, |a, _, _, _, flags| generic::widen::<Binary16, Binary64>(a, flags);
+    fcvt_h_s: S => H, |a, _, _, rm, flags| generic::narrow::<Binary32, Binary16>(a, rm, flags);
+    fcvt_h_d: D => H, |a, _, _, rm, flags| generic::narrow::<Binary64, Binary16>(a, rm, flags);
     fcvt_s_d: D => S, |a, _, _, rm, flags| generic::narrow::<Binary64, Binary32>(a, rm, flags);
     fcvt_d_s: S => D, |a, _, _, _, flags| generic::widen::<Binary32, Binary64>(a, flags);
 }
@@ -166,6 +205,12 @@ shapes! {
     msub = |a, b, c, rm, flags| (a, b, c, rm, flags);
     nmsub = |a, b, c, rm, flags| (a, b, c, rm, flags);
     nmadd = |a, b, c, rm, flags| (a, b, c, rm, flags);
+    round_to_integral = |a, _b, _c, rm, flags| (a, rm, flags);
+    round_to_integral_exact = |a, _b, _c, rm, flags| (a, rm, flags);
+    minimum = |a, b, _c, _rm, flags| (a, b, flags);
+    maximum = |a, b, _c, _rm, flags| (a, b, flags);
+    lt_quiet = |a, b, _c, _rm, flags| (a, b, flags);
+    le_quiet = |a, b, _c, _rm, flags| (a, b, flags);
     min = |a, b, _c, _rm, flags| (a, b, flags);
     max = |a, b, _c, _rm, flags| (a, b, flags);
     sign_inject = |a, b, _c, _rm, _flags| (a, b);
@@ -202,6 +247,7 @@ macro_rules! loads_and_stores {
 }
 
 loads_and_stores! {
+    flh, fsh, 2, H;
     flw, fsw, 4, S;
     fld, fsd, 8, D;
 }
@@ -221,7 +267,43 @@ macro_rules! moves {
 
 moves! {
     fmv_x_w => |e, o| { let raw = e.f(o.rs1); let value = e.sext32(raw); e.set_x(o.rd, value); }
+    fmv_x_h => |e, o| {
+        let raw = e.f(o.rs1);
+        let unused = e.imm(48);
+        let high = e.sll(raw, unused);
+        let value = e.sra(high, unused);
+        e.set_x(o.rd, value);
+    }
+    fmv_h_x => |e, o| { let raw = e.x(o.rs1); write(e, o.rd, FpWidth::H, raw); }
     fmv_x_d => |e, o| { let raw = e.f(o.rs1); e.set_x(o.rd, raw); }
     fmv_w_x => |e, o| { let raw = e.x(o.rs1); write(e, o.rd, FpWidth::S, raw); }
     fmv_d_x => |e, o| { let raw = e.x(o.rs1); e.set_f(o.rd, raw); }
+}
+
+/// Constants of Zfa, by the number in the rs1 field.
+macro_rules! constants {
+    ($($name:ident: $width:ident, $format:ident;)*) => { $(
+        #[doc = concat!("`", stringify!($name), "`.")]
+        #[inline(always)]
+        pub fn $name<E: Engine>(e: &mut E, o: &Operands) -> Outcome<E> {
+            e.fp_begin()?;
+            let value = e.imm(generic::load_immediate::<$format>(o.imm as u8) as i64);
+            write(e, o.rd, FpWidth::$width, value);
+            Ok(Flow::Next)
+        }
+    )* };
+}
+
+constants! {
+    fli_h: H, Binary16;
+    fli_s: S, Binary32;
+    fli_d: D, Binary64;
+}
+
+/// `fcvtmod.w.d`: rounds to zero, whatever the field, which is fixed.
+#[inline(always)]
+pub fn fcvtmod_w_d<E: Engine>(e: &mut E, o: &Operands) -> Outcome<E> {
+    compute(e, o, FpWidth::D, FpWidth::X, EXACT, 1, |a, _, _, _, flags| {
+        generic::to_i32_modular::<Binary64>(a, flags) as u64
+    })
 }

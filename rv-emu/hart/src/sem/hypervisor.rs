@@ -41,6 +41,10 @@ helpers! {
     hfence_vvma => |core, o| fence(core, o, false);
     /// Drop G-stage translations.
     hfence_gvma => |core, o| fence(core, o, true);
+    /// The same as HFENCE.VVMA, ordered by the fences of Svinval.
+    hinval_vvma => |core, o| fence(core, o, false);
+    /// The same as HFENCE.GVMA, ordered by the fences of Svinval.
+    hinval_gvma => |core, o| fence(core, o, true);
 }
 
 /// HLV and HSV act with V=1 and the privilege of hstatus.SPVP, whatever MPRV says.

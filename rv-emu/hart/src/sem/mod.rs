@@ -3,6 +3,8 @@
 //! Files follow the chapters of the specification.
 
 pub mod amo;
+pub mod bits;
+pub mod block;
 pub mod fp;
 pub mod hypervisor;
 pub mod int;

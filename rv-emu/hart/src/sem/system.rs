@@ -47,6 +47,12 @@ helpers! {
     wfi => wait_for_interrupt;
     /// Order stores to page tables before later walks of the first stage.
     sfence_vma => fence_first_stage;
+    /// The same, ordered by the two instructions below (Svinval).
+    sinval_vma => fence_first_stage;
+    /// Order stores before later SINVAL.VMA.
+    sfence_w_inval => order_invalidation;
+    /// Order earlier SINVAL.VMA before later walks.
+    sfence_inval_ir => order_invalidation;
     /// Order stores to code before later fetches. Blocks follow stores by themselves, so nothing is left to do.
     fence_i => |_, _| Ok(Flow::Next);
 }
@@ -55,6 +61,20 @@ helpers! {
 #[inline(always)]
 pub fn fence<E: Engine>(_e: &mut E, _o: &Operands) -> Outcome<E> {
     Ok(Flow::Next)
+}
+
+/// A may-be-operation (Zimop): rd = 0.
+#[inline(always)]
+pub fn mop_r<E: Engine>(e: &mut E, o: &Operands) -> Outcome<E> {
+    let zero = e.imm(0);
+    e.set_x(o.rd, zero);
+    Ok(Flow::Next)
+}
+
+/// A may-be-operation with two sources: rd = 0.
+#[inline(always)]
+pub fn mop_rr<E: Engine>(e: &mut E, o: &Operands) -> Outcome<E> {
+    mop_r(e, o)
 }
 
 fn register(core: &Core<'_>, o: &Operands) -> u64 {
@@ -194,6 +214,15 @@ fn fence_first_stage(core: &mut Core<'_>, o: &Operands) -> Result<Flow, Trap> {
     core.hart.flush(spaces);
     core.hart.charge(core.hart.costs().fence_vma_local);
     Ok(Flow::Next)
+}
+
+/// The ordering instructions of Svinval: not for users. Invalidations take effect at once, so nothing is left to do.
+fn order_invalidation(core: &mut Core<'_>, o: &Operands) -> Result<Flow, Trap> {
+    match core.hart.state.mode {
+        Mode::U => Err(Refusal::Illegal.trap(o.raw)),
+        Mode::VU => Err(Refusal::Virtual.trap(o.raw)),
+        _ => Ok(Flow::Next),
+    }
 }
 
 /// A software marker, `slti x0, x0, N`: see [`crate::marker`].

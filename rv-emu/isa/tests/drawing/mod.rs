@@ -3,7 +3,7 @@
 //!
 //! A drawing is a line of fields from left to right. Digits stand for themselves; `imm[..]` is signed, `uimm[..]`, `shamt` and `csr` are not;
 //! `nz` means that 0 is reserved; a prime, that a register is one of x8 to x15; `!n`, that register `n` is excluded, being reserved or
-//! another instruction.
+//! another instruction; `mop` stands for bits that tell nothing apart.
 
 use rv_isa::Insn;
 
@@ -26,7 +26,7 @@ fn width(field: &str) -> Option<u32> {
         "shamt" => return None,
         "csr" => 12,
         "fm" | "pred" | "succ" => 4,
-        "rm" => 3,
+        "rm" | "mop" => 3,
         "aq" | "rl" => 1,
         _ if field.contains('[') => bit_numbers(field).len() as u32,
         _ if field.ends_with('\'') => 3,
@@ -94,7 +94,7 @@ pub fn read(mut insn: Insn, drawing: &str) -> Option<Insn> {
             "fm" | "pred" | "succ" => insn.imm = insn.imm << 4 | value as i32,
             "uimm" => insn.rs1 = value as u8,
             "rm" => insn.rm = value as u8,
-            "aq" | "rl" => {}
+            "aq" | "rl" | "mop" => {}
             _ if field.starts_with('r') => {
                 let (name, excluded) = field.split_once('!').unwrap_or((field, "none"));
                 if excluded == value.to_string() {

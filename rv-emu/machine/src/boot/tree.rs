@@ -1,6 +1,8 @@
 //! The device tree, made from the board's own map.
 
 use rv_devices::plic;
+use rv_hart::sem::block::BLOCK_SIZE;
+use rv_isa::{Isa, IsaSet};
 use vm_fdt::{Error, FdtWriter};
 
 use crate::board::TIMEBASE_HZ;
@@ -21,8 +23,10 @@ pub struct Tree {
     pub harts: u32,
     /// Bytes of memory.
     pub memory: u64,
-    /// The harts' ISA string.
-    pub isa: String,
+    /// The harts' extensions.
+    pub isa: IsaSet,
+    /// Names of further extensions.
+    pub further: Vec<String>,
 }
 
 /// What boot software is told.
@@ -70,10 +74,7 @@ impl Tree {
             fdt.property_u32("reg", hart)?;
             fdt.property_string("status", "okay")?;
             fdt.property_string("compatible", "riscv")?;
-            fdt.property_string("riscv,isa", &self.isa)?;
-            fdt.property_string("riscv,isa-base", "rv64i")?;
-            fdt.property_string_list("riscv,isa-extensions", extensions(&self.isa))?;
-            fdt.property_string("mmu-type", "riscv,sv57")?;
+            self.write_isa(fdt)?;
             let intc = fdt.begin_node("interrupt-controller")?;
             fdt.property_u32("#address-cells", 0)?;
             fdt.property_u32("#interrupt-cells", 1)?;
@@ -84,6 +85,26 @@ impl Tree {
             fdt.end_node(cpu)?;
         }
         fdt.end_node(cpus)
+    }
+
+    fn write_isa(&self, fdt: &mut FdtWriter) -> Result<(), Error> {
+        let further: String = self.further.iter().map(|name| format!("_{name}")).collect();
+        fdt.property_string("riscv,isa", &format!("{}{further}", self.isa))?;
+        fdt.property_string("riscv,isa-base", "rv64i")?;
+        let names = self.isa.rows().map(|row| row.name.to_owned()).chain(self.further.iter().cloned());
+        fdt.property_string_list("riscv,isa-extensions", names.collect())?;
+        let schemes = [(Isa::Sv57, "riscv,sv57"), (Isa::Sv48, "riscv,sv48"), (Isa::Sv39, "riscv,sv39")];
+        let largest = schemes.into_iter().find(|(scheme, _)| self.isa.has(*scheme));
+        fdt.property_string("mmu-type", largest.map_or("riscv,none", |(_, name)| name))?;
+        let block = [
+            (Isa::Zicbom, "riscv,cbom-block-size"),
+            (Isa::Zicbop, "riscv,cbop-block-size"),
+            (Isa::Zicboz, "riscv,cboz-block-size"),
+        ];
+        for (_, property) in block.into_iter().filter(|(isa, _)| self.isa.has(*isa)) {
+            fdt.property_u32(property, BLOCK_SIZE as u32)?;
+        }
+        Ok(())
     }
 
     fn write_soc(&self, fdt: &mut FdtWriter) -> Result<(), Error> {
@@ -134,13 +155,6 @@ fn intc_phandle(hart: u32) -> u32 {
     hart + 1
 }
 
-/// Single letters of the base, then the named extensions.
-fn extensions(isa: &str) -> Vec<String> {
-    let mut parts = isa.split('_');
-    let letters = parts.next().and_then(|base| base.strip_prefix("rv64")).unwrap_or("");
-    letters.chars().map(String::from).chain(parts.map(str::to_owned)).collect()
-}
-
 fn write_chosen(fdt: &mut FdtWriter, chosen: &Chosen) -> Result<(), Error> {
     let node = fdt.begin_node("chosen")?;
     if let Some(uart) = DEVICES.iter().find(|row| row.part == Part::Uart) {
@@ -174,13 +188,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn isa_strings_split() {
-        assert_eq!(extensions("rv64imac_zicsr_sstc"), ["i", "m", "a", "c", "zicsr", "sstc"]);
-    }
-
-    #[test]
     fn the_tree_has_its_magic_and_size() {
-        let tree = Tree { harts: 4, memory: 1 << 30, isa: "rv64imafdch_zicsr".to_owned() };
+        let tree = Tree { harts: 4, memory: 1 << 30, isa: IsaSet::standard(), further: Vec::new() };
         let bytes = tree.build(&Chosen { append: Some("x".to_owned()), initrd: Range::new(0x8800_0000, 10) });
         assert_eq!(bytes[..4], [0xd0, 0x0d, 0xfe, 0xed]);
         assert_eq!(u32::from_be_bytes(bytes[4..8].try_into().unwrap()) as usize, bytes.len());
