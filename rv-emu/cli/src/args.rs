@@ -1,8 +1,12 @@
 //! The command line: the one place from which options and help come.
 
+mod conformance;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use conformance::{ConformanceArgs, ConformanceCommand, ElfArgs};
 
 /// RISC-V emulator (RV64GCH with HA-IOV), and a lab for I/O virtualization mechanisms.
 #[derive(Debug, Parser)]
@@ -20,6 +24,8 @@ pub enum Command {
     Run(RunArgs),
     /// Measure I/O virtualization mechanisms side by side.
     Lab(LabArgs),
+    /// Hold the machine against the specification, and run test programs of others.
+    Conformance(ConformanceArgs),
 }
 
 /// Options of `run`.
