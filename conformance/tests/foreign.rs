@@ -123,7 +123,7 @@ fn signatures_are_written_where_they_can_serve_as_references() {
         write(&root, &format!("tests/{name}"), &elf(&signs([1, 2]), &ALL));
     }
     let (tests, written) = (root.join("tests"), root.join("written"));
-    run(&[tests.clone()], &Options { signature_dir: Some(written.clone()), granularity: 8, ..limited() });
+    run(std::slice::from_ref(&tests), &Options { signature_dir: Some(written.clone()), granularity: 8, ..limited() });
     let text = fs::read_to_string(written.join("I/add-01.signature")).unwrap();
     assert_eq!(text, "0000000000000001\n0000000000000002\n");
     let (_, outcomes) = run(&[tests], &Options { reference: Some(written), ..limited() });

@@ -13,8 +13,8 @@ use super::find::Program;
 const ENDINGS: [&str; 4] = ["reference_output", "signature", "sig", "ref"];
 /// Words that differ and are shown.
 const SHOWN: usize = 4;
-/// Largest word, in hexadecimal digits.
-const DIGITS_MAX: usize = 32;
+/// Possible lengths of a word, in hexadecimal digits.
+const WORD_DIGITS: [usize; 5] = [2, 4, 8, 16, 32];
 
 /// The reference of a program. `place` is the file itself, or a folder. There, and in it at the program's own place below the folder that
 /// was searched, the file is `NAME.reference_output`, `NAME.signature`, `NAME.sig` or `NAME.ref`, beside the program's place or in a
@@ -88,7 +88,7 @@ fn words(text: &str) -> Result<Vec<String>, &'static str> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let words: Vec<String> = lines.map(str::to_ascii_lowercase).collect();
     let len = words.first().ok_or("the reference is empty")?.len();
-    if !len.is_power_of_two() || len < 2 || len > DIGITS_MAX {
+    if !WORD_DIGITS.contains(&len) {
         return Err("not a reference: words have 2 to 32 hexadecimal digits");
     }
     if words.iter().any(|word| word.len() != len || !word.bytes().all(|digit| digit.is_ascii_hexdigit())) {

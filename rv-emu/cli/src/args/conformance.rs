@@ -30,19 +30,19 @@ pub enum ConformanceCommand {
 #[command(
     mut_arg("cost_model", |arg| arg.default_value("flat")),
     after_help = "\
-A program passes when it exits with 0, through tohost or the test finisher. With --expect, the console must show
-the text; programs that don't exit then run to a limit, or until nothing can wake them. With --reference,
-programs that have a signature (begin_signature, end_signature) pass when it is that of the reference. The
-reference is FILE, or in DIR and at the program's own place below DIR one of NAME.reference_output,
-NAME.signature, NAME.sig, NAME.ref, beside it or in a folder `references` or `ref`; RISCOF's folders work too.
+A program passes when it exits with 0, through tohost or the test finisher. With --expect, the
+console must show the text; a program that doesn't exit runs to a limit then, or until nothing can
+wake it. With --reference, a program that has a signature (begin_signature, end_signature) passes
+when it is that of the reference: FILE, or one of NAME.reference_output, NAME.signature, NAME.sig,
+NAME.ref in DIR, at the program's own place below DIR, or in a folder `references` or `ref` there.
+RISCOF's folders are known too.
 
-The report: a table, then each program that did not pass with the reason and the last lines of its console.
-
-Exit codes: 0 when all programs passed, 1 when not, 125 when nothing could be run.
+The report: a table, then each program that did not pass, with the reason and the last 20 lines of
+its console. Exit codes: 0 when all programs passed, 1 when not, 125 when nothing could be run.
 
 Examples:
-  rv-emu conformance elf isa/ --filter 'rv64u*-p-*'            programs of riscv-tests
-  rv-emu conformance elf riscof_work/ --reference riscof_work/  of riscv-arch-test, with references of a model
+  rv-emu conformance elf isa --filter 'rv64u*-p-*'
+  rv-emu conformance elf riscof_work --reference riscof_work --filter '*/dut/*'
   rv-emu conformance elf suite.elf --expect 'ALL PASSED' --fail-on FAILED"
 )]
 pub struct ElfArgs {
