@@ -1,9 +1,13 @@
 //! The command line: the one place from which options and help come.
 
+mod conformance;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use rv_isa::IsaSet;
+
+pub use conformance::{ConformanceArgs, ConformanceCommand, ElfArgs};
 
 /// RISC-V emulator (RV64GCH with HA-IOV), and a lab for I/O virtualization mechanisms.
 #[derive(Debug, Parser)]
@@ -23,6 +27,8 @@ pub enum Command {
     Lab(LabArgs),
     /// List the instruction-set extensions: which are implemented, in which version, and which a hart has.
     Isa(IsaArgs),
+    /// Hold the machine against the specification, and run test programs of others.
+    Conformance(ConformanceArgs),
 }
 
 /// Options of `run`.

@@ -1,6 +1,7 @@
 //! The `rv-emu` command: parses the command line, and leaves the work to the libraries.
 
 mod args;
+mod conformance;
 mod console;
 mod isa;
 mod lab;
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Lab(args) => lab::lab(&args),
         Command::Isa(args) => isa::isa(&args),
+        Command::Conformance(args) => conformance::conformance(&args),
     };
     done.unwrap_or_else(|error| {
         eprintln!("rv-emu: {error:#}");

@@ -38,7 +38,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
 }
 
 /// A machine as the options describe it.
-fn build(args: &MachineArgs) -> Result<Machine> {
+pub fn build(args: &MachineArgs) -> Result<Machine> {
     let haiov = args.haiov;
     Ok(Machine::new(MachineConfig {
         harts: args.harts,

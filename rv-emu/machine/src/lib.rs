@@ -29,5 +29,5 @@ pub mod report;
 pub use boot::Software;
 pub use cost::CostModel;
 pub use image::{Image, ImageError};
-pub use machine::{Limits, Machine, MachineConfig, MachineError, Stop};
+pub use machine::{ExitBy, Limits, Machine, MachineConfig, MachineError, Stop};
 pub use report::Report;

@@ -116,6 +116,17 @@ pub enum Stop {
     Idle,
 }
 
+/// How software ended a run: an exit code alone doesn't tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitBy {
+    /// Through `tohost`, with this exit code.
+    Htif(u64),
+    /// The test finisher was told of success.
+    FinisherPass,
+    /// The test finisher was told of a failure with this code, which may be 0.
+    FinisherFail(u16),
+}
+
 /// A machine.
 pub struct Machine {
     /// Memory and devices.
@@ -130,6 +141,7 @@ pub struct Machine {
     quantum: u64,
     tree: Tree,
     htif: Option<Htif>,
+    exit_by: Option<ExitBy>,
     output: Vec<u8>,
     symbols: BTreeMap<String, u64>,
     snapshots: Vec<(u16, Snapshot)>,
@@ -172,6 +184,7 @@ impl Machine {
             quantum,
             tree: Tree { harts: count as u32, memory, isa, further },
             htif: None,
+            exit_by: None,
             output: Vec::new(),
             symbols: BTreeMap::new(),
             snapshots: Vec::new(),
@@ -200,6 +213,7 @@ impl Machine {
         }
         self.symbols = placed.symbols;
         self.software = software.clone();
+        self.exit_by = None;
         self.loaded = true;
         self.reset_harts();
         Ok(())
@@ -228,6 +242,11 @@ impl Machine {
     /// Instructions retired by all harts.
     pub fn retired(&self) -> u64 {
         self.harts.iter().map(|hart| hart.state.retired).sum()
+    }
+
+    /// How software ended the run, if it did.
+    pub fn exit_by(&self) -> Option<ExitBy> {
+        self.exit_by
     }
 
     /// The address of a symbol of the loaded ELF files.
@@ -400,17 +419,27 @@ impl Machine {
         }
         if let Some(finish) = self.board.take_finish() {
             match finish {
-                Finish::Pass => return Some(Stop::Exit(0)),
-                Finish::Fail(code) => return Some(Stop::Exit(code.into())),
+                Finish::Pass => return Some(self.exit(ExitBy::FinisherPass)),
+                Finish::Fail(code) => return Some(self.exit(ExitBy::FinisherFail(code))),
                 Finish::Reset => self.reset(),
             }
         }
         if self.board.ram.take_watch_hit() {
             let exit = self.htif.as_mut()?.serve(&mut self.board.ram, &mut self.output);
             self.give_character();
-            return exit.map(Stop::Exit);
+            return exit.map(|code| self.exit(ExitBy::Htif(code)));
         }
         None
+    }
+
+    /// Software ends the run.
+    fn exit(&mut self, by: ExitBy) -> Stop {
+        self.exit_by = Some(by);
+        Stop::Exit(match by {
+            ExitBy::Htif(code) => code,
+            ExitBy::FinisherPass => 0,
+            ExitBy::FinisherFail(code) => code.into(),
+        })
     }
 
     /// Resets harts and devices, and loads the files anew: software has written to its data. Virtual time and other memory stay.
