@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use rv_isa::IsaSet;
 
-pub use conformance::{ConformanceArgs, ConformanceCommand, ElfArgs};
+pub use conformance::{ConformanceArgs, ConformanceCommand, ElfArgs, EmitArgs, SuiteArgs};
 
 /// RISC-V emulator (RV64GCH with HA-IOV), and a lab for I/O virtualization mechanisms.
 #[derive(Debug, Parser)]
