@@ -2,6 +2,7 @@
 
 mod atomic;
 mod control;
+mod csr;
 mod integer;
 mod memory;
 mod reference;
@@ -45,9 +46,18 @@ pub enum Spec {
 /// All chapters for a machine with the extensions `isa`.
 pub fn all(isa: IsaSet) -> Vec<Chapter> {
     let mut chapters = instructions();
+    chapters.extend(privileged());
+    for chapter in &mut chapters {
+        chapter.cases.retain(|case| isa.contains(case.isa));
+    }
     chapters.retain(|chapter| !chapter.cases.is_empty());
-    let _ = isa;
     chapters
+}
+
+/// The privileged architecture, by subject.
+fn privileged() -> Vec<Chapter> {
+    let chapter = |name, cases| Chapter { name, cases };
+    vec![chapter("csr-access", csr::access()), chapter("csr-values", csr::values())]
 }
 
 /// One chapter for each extension that brings instructions.
@@ -92,6 +102,7 @@ fn directed(isa: Isa) -> Vec<Case> {
         Isa::I => control::jumps(),
         Isa::Zalrsc => atomic::reservations(),
         Isa::Zacas => atomic::compare_and_swap(),
+        Isa::Zicsr => csr::side_effects(),
         _ => Vec::new(),
     }
 }
