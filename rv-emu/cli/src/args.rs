@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::trace::TraceArgs;
+
 /// RISC-V emulator (RV64GCH with HA-IOV), and a lab for I/O virtualization mechanisms.
 #[derive(Debug, Parser)]
 #[command(version, about, max_term_width = 100)]
@@ -68,6 +70,9 @@ pub struct RunArgs {
     /// At the end, print counters to standard error.
     #[arg(long)]
     pub stats: bool,
+    /// Trace options.
+    #[command(flatten)]
+    pub trace: TraceArgs,
 }
 
 /// Options that describe a machine.

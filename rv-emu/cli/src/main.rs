@@ -4,6 +4,7 @@ mod args;
 mod console;
 mod lab;
 mod run;
+mod trace;
 
 use std::process::ExitCode;
 

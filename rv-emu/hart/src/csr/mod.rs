@@ -156,8 +156,16 @@ impl Hart {
 
     pub(crate) fn csr_write_row(&mut self, handle: Handle, value: u64) {
         match handle {
-            Handle::Standard(row) => (row.write)(self, value),
+            Handle::Standard(row) => {
+                (row.write)(self, value);
+                if let Some(record) = self.record() {
+                    record.csr(row.number);
+                }
+            }
             Handle::Extension { index, number } => {
+                if let Some(record) = self.record() {
+                    record.csr(number);
+                }
                 self.extensions[index].csr_write(&mut self.state, number, value);
                 if self.extensions[index].csr_flushes(number) {
                     self.charge(self.costs().csr_flush);

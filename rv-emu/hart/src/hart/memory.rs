@@ -27,12 +27,18 @@ impl Core<'_> {
             value |= self.read(access, regime, piece)? << shift;
             shift += 8 * u32::from(piece.len);
         }
+        if let Some(record) = self.hart.record() {
+            record.load(access.va, access.size, value);
+        }
         Ok(value)
     }
 
     /// An explicit store of the low `access.size` bytes of `value`. Every page is checked before the first byte is written.
     pub(crate) fn store(&mut self, access: Access, value: u64, regime: Regime) -> Result<(), Trap> {
         let pieces = self.pieces(access, regime)?;
+        if let Some(record) = self.hart.record() {
+            record.store(access.va, access.size, value);
+        }
         let mut value = value;
         for piece in pieces.into_iter().flatten() {
             self.write(access, regime, piece, value)?;

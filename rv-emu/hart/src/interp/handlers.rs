@@ -2,9 +2,10 @@
 
 use rv_isa::{Class, Op};
 
-use super::block::BlockOp;
+use super::block::{BlockOp, Kind};
 use super::fast::{Bail, Fast};
 use super::slow::Slow;
+use super::watched::Watched;
 use crate::bus::Bus;
 use crate::engine::{Engine, Flow, HelperFn, Operands};
 use crate::hart::{Core, Hart};
@@ -51,22 +52,75 @@ fn enter_slow(hart: &mut Hart, op: &BlockOp) {
 #[cold]
 unsafe fn finish_slow(hart: &mut Hart, op: *const BlockOp, bus: &mut dyn Bus, outcome: Result<Flow, Trap>) {
     // SAFETY: the caller's promise. Blocks are never dropped while one runs.
+    if settle(hart, unsafe { &*op }, outcome) {
+        // SAFETY: `op` doesn't end the block.
+        unsafe { next(hart, op, bus) }
+    }
+}
+
+/// Brings the state up to date after a slow instruction. True if the next one of the block follows.
+fn settle(hart: &mut Hart, this: &BlockOp, outcome: Result<Flow, Trap>) -> bool {
+    let flow = match outcome {
+        Ok(flow) => flow,
+        Err(trap) => {
+            hart.trap(trap, this.operands.raw);
+            return false;
+        }
+    };
+    hart.state.retired += 1;
+    if flow == Flow::Next {
+        hart.state.pc = this.next_pc(hart.page);
+    }
+    if flow == Flow::Jump || this.ends_block || hart.must_stop() {
+        return false;
+    }
+    // The block's end counts all its instructions: give back what is counted already.
+    hart.state.cycles -= u64::from(this.cost);
+    hart.state.retired -= u64::from(this.index) + 1;
+    true
+}
+
+/// As a [`Handler`], for one instruction of a recorded run. True if the next one of the block follows; then the block's end brings the state
+/// up to date.
+type WatchedHandler = unsafe fn(&mut Hart, *const BlockOp, &mut dyn Bus) -> bool;
+
+/// What a fast handler would do after the instruction; `None` if that is to call the slow one.
+fn tried_fast(hart: &mut Hart, this: &BlockOp, tried: Result<Flow, Bail>, ends: bool) -> Option<bool> {
+    match tried {
+        Ok(Flow::Next) if !ends => return Some(true),
+        Ok(Flow::Next) => hart.state.pc = this.next_pc(hart.page),
+        Ok(Flow::Jump) => {}
+        Err(Bail) => {
+            if let Some(record) = hart.record() {
+                record.forget();
+            }
+            return None;
+        }
+    }
+    leave(hart, this);
+    Some(false)
+}
+
+/// Runs one entry of a block, and tells the hart's record of it. True if the next one of the block follows.
+///
+/// # Safety
+/// As [`Handler`].
+pub(crate) unsafe fn run_watched(hart: &mut Hart, op: *const BlockOp, bus: &mut dyn Bus) -> bool {
+    // SAFETY: the caller's promise.
     let this = unsafe { &*op };
-    match outcome {
-        Err(trap) => hart.trap(trap, this.operands.raw),
-        Ok(flow) => {
-            hart.state.retired += 1;
-            if flow == Flow::Next {
-                hart.state.pc = this.next_pc(hart.page);
-            }
-            if flow == Flow::Jump || this.ends_block || hart.must_stop() {
-                return;
-            }
-            // The block's end counts all its instructions: give back what is counted already.
-            hart.state.cycles -= u64::from(this.cost);
-            hart.state.retired -= u64::from(this.index) + 1;
-            // SAFETY: `this` doesn't end the block.
-            unsafe { next(hart, op, bus) }
+    match this.kind {
+        // SAFETY: as above.
+        Kind::Row(row) => unsafe { WATCHED[row as usize](hart, op, bus) },
+        Kind::Followed => {
+            let mut engine = Watched { hart, op: this };
+            let link = engine.next_pc();
+            engine.set_x(this.operands.rd, link);
+            true
+        }
+        Kind::Marker | Kind::Foreign | Kind::End => {
+            // SAFETY: as above. These end their block, so that nothing else runs.
+            unsafe { (this.handler)(hart, op, bus) }
+            false
         }
     }
 }
@@ -111,6 +165,24 @@ macro_rules! handlers {
                 }
             )*
         }
+        mod watched {
+            use super::*;
+            $(
+                pub(super) unsafe fn $name(hart: &mut Hart, op: *const BlockOp, bus: &mut dyn Bus) -> bool {
+                    // SAFETY: the caller's promise.
+                    let this = unsafe { &*op };
+                    let tried = sem_of::$name(&mut Watched { hart, op: this }, &this.operands);
+                    if let Some(goes_on) = tried_fast(hart, this, tried, const { ends(Class::$class) }) {
+                        return goes_on;
+                    }
+                    enter_slow(hart, this);
+                    let mut engine = Slow { core: Core { hart, bus }, op: this };
+                    let outcome = sem_of::$name(&mut engine, &this.operands);
+                    settle(hart, this, outcome)
+                }
+            )*
+        }
+        static WATCHED: &[WatchedHandler] = &[$(watched::$name),*];
         static FAST: &[Handler] = &[$(fast::$name::<false>),*];
         static FAST_X0: &[Handler] = &[$(fast::$name::<true>),*];
         static SLOW: &[Handler] = &[$(slow::$name),*];

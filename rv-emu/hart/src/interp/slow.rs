@@ -57,7 +57,12 @@ impl Engine for Slow<'_> {
         let access = Access { kind: AccessKind::Store, source: Source::Atomic, size, va: addr };
         let phys = self.core.atomic_address(access)?;
         let old = sign_extend(self.core.ram_value(phys, size), size);
-        self.core.bus.ram().store(phys, size, f(old, operand));
+        let new = f(old, operand);
+        self.core.bus.ram().store(phys, size, new);
+        if let Some(record) = self.core.hart.record() {
+            record.load(addr, size, old);
+            record.store(addr, size, new);
+        }
         Ok(old)
     }
 
@@ -79,17 +84,24 @@ impl Engine for Slow<'_> {
 
     fn set_f(&mut self, r: u8, value: u64) {
         self.core.hart.state.f[usize::from(r)] = value;
+        if let Some(record) = self.core.hart.record() {
+            record.f(r, value);
+        }
         self.core.hart.dirty_fp();
     }
 
     fn fp(&mut self, f: FpFn, [a, b, c]: [u64; 3], rm: u8) -> Result<u64, Trap> {
         let csr = &mut self.core.hart.state.csr;
         let Some(rounding) = rounding(rm, csr.frm) else { return Err(self.illegal()) };
-        let mut flags = Flags::from_bits(csr.fflags);
-        let value = f(a, b, c, rounding, &mut flags);
-        if flags.bits() != csr.fflags {
-            csr.fflags = flags.bits();
+        let mut raised = Flags::NONE;
+        let value = f(a, b, c, rounding, &mut raised);
+        let accrued = csr.fflags | raised.bits();
+        if accrued != csr.fflags {
+            csr.fflags = accrued;
             self.core.hart.dirty_fp();
+        }
+        if let Some(record) = self.core.hart.record() {
+            record.flags(raised.bits());
         }
         Ok(value)
     }

@@ -61,6 +61,9 @@ fn load_reserved(core: &mut Core<'_>, o: &Operands, size: u8) -> Result<Flow, Tr
     let phys = core.atomic_address(access)?;
     let value = core.ram_value(phys, size);
     core.hart.state.reservation = Some(phys);
+    if let Some(record) = core.hart.record() {
+        record.load(va, size, value);
+    }
     core.set_x(o.rd, if size == 4 { value as i32 as u64 } else { value });
     Ok(Flow::Next)
 }
@@ -74,6 +77,9 @@ fn store_conditional(core: &mut Core<'_>, o: &Operands, size: u8) -> Result<Flow
     let success = core.hart.state.reservation.take() == Some(phys);
     if success {
         core.bus.ram().store(phys, size, value);
+        if let Some(record) = core.hart.record() {
+            record.store(va, size, value);
+        }
     }
     core.set_x(o.rd, u64::from(!success));
     Ok(Flow::Next)
