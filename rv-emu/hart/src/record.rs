@@ -194,9 +194,7 @@ impl Record {
         self.step.forget();
         self.step.trap = Some(Taken { trap: *trap, from, to });
         let written: &[u16] = match to {
-            Mode::M => {
-                &[number::MSTATUS, number::MEPC, number::MCAUSE, number::MTVAL, number::MTINST, number::MTVAL2]
-            }
+            Mode::M => &[number::MSTATUS, number::MEPC, number::MCAUSE, number::MTVAL, number::MTINST, number::MTVAL2],
             Mode::HS => &[
                 number::MSTATUS,
                 number::HSTATUS,

@@ -212,7 +212,8 @@ impl Hart {
             // SAFETY: as above.
             op = unsafe { op.add(1) };
             // SAFETY: as above. A jump that is followed is never a block's last.
-            let next_pc = if this.kind == Kind::Followed { unsafe { (*op).pc(self.page) } } else { this.next_pc(self.page) };
+            let next_pc =
+                if this.kind == Kind::Followed { unsafe { (*op).pc(self.page) } } else { this.next_pc(self.page) };
             let cycles = self.state.cycles + u64::from(this.cost);
             self.end_step(next_pc, cycles, self.state.retired + u64::from(this.index) + 1);
             self.show_step(observer);

@@ -164,7 +164,14 @@ impl Image {
     pub fn raw(name: &str, bytes: Vec<u8>) -> Image {
         let len = bytes.len() as u64;
         let segments = vec![Segment { addr: 0, bytes, len }];
-        Image { name: name.to_owned(), entry: None, movable: true, segments, symbols: BTreeMap::new(), labels: Vec::new() }
+        Image {
+            name: name.to_owned(),
+            entry: None,
+            movable: true,
+            segments,
+            symbols: BTreeMap::new(),
+            labels: Vec::new(),
+        }
     }
 
     /// Whether it came with an entry point and, perhaps, symbols.

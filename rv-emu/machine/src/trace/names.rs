@@ -29,7 +29,7 @@ impl Names {
     /// Assembly text of the instruction `raw` at `pc`.
     pub fn instruction(&self, raw: u32, pc: u64) -> String {
         if let Some(insn) = rv_isa::decode(raw) {
-            return rv_isa::disassemble(insn, pc).to_string();
+            return rv_isa::disassemble(insn, pc).to_string().replace('\t', " ");
         }
         match self.insns.iter().find(|row| raw & row.mask == row.matches) {
             Some(row) => row.mnemonic.to_owned(),

@@ -12,6 +12,8 @@ use crate::Watch;
 use crate::image::Label;
 use rv_hart::Observer;
 
+const NOP: u32 = 0x13;
+
 /// A sink that can be read.
 #[derive(Clone, Default)]
 struct Text(Arc<Mutex<Vec<u8>>>);
@@ -89,13 +91,15 @@ fn commit_lines() {
 /// By number first: `c1` and `c2` come before `x5`.
 #[test]
 fn registers_are_in_the_order_of_their_numbers() {
-    let csrs =
-        vec![CsrWrite { number: csr::FFLAGS, value: 1 }, CsrWrite { number: csr::MSTATUS, value: 0x8000_000a_0000_6000 }];
-    let all = Step { x: write(5, 2), f: write(1, 3), csrs, ..step(asm::nop()) };
+    let csrs = vec![
+        CsrWrite { number: csr::FFLAGS, value: 1 },
+        CsrWrite { number: csr::MSTATUS, value: 0x8000_000a_0000_6000 },
+    ];
+    let all = Step { x: write(5, 2), f: write(1, 3), csrs, ..step(NOP) };
     let line = "core   0: 3 0x0000000080000014 (0x00000013) f1  0x0000000000000003 c1_fflags 0x0000000000000001 \
                 x5  0x0000000000000002 c768_mstatus 0x8000000a00006000\n";
     assert_eq!(commit(all), line);
-    let unknown = Step { csrs: vec![CsrWrite { number: 0x800, value: 0 }], ..step(asm::nop()) };
+    let unknown = Step { csrs: vec![CsrWrite { number: 0x800, value: 0 }], ..step(NOP) };
     assert!(commit(unknown).ends_with(" c2048_unknown 0x0000000000000000\n"));
 }
 
@@ -109,8 +113,8 @@ fn traps_have_no_commit_line() {
 fn json_lines() {
     let json = |step: Step| written(Format::Jsonl, TraceConfig::default(), &[step]);
     let load = Step { x: write(5, 0x1f), loads: access(0x8000_1000, 1, 0x1f), ..step(asm::lbu(5, 6, 0)) };
-    let line = r#"{"type":"insn","hart":0,"pc":"0x80000014","raw":"0x00034283","insn":"lbu\tt0,0(t1)","symbol":"main+0x4","priv":"M","v":false,"cycle":9,"instret":7,"gpr":{"x5":"0x1f"},"loads":[{"addr":"0x80001000","size":1,"value":"0x1f"}]}"#;
-    assert_eq!(json(load).replace("lbu t0", "lbu\\tt0"), format!("{line}\n"));
+    let line = r#"{"type":"insn","hart":0,"pc":"0x80000014","raw":"0x00034283","insn":"lbu t0,0(t1)","symbol":"main+0x4","priv":"M","v":false,"cycle":9,"instret":7,"gpr":{"x5":"0x1f"},"loads":[{"addr":"0x80001000","size":1,"value":"0x1f"}]}"#;
+    assert_eq!(json(load), format!("{line}\n"));
     let csrs = vec![CsrWrite { number: csr::VSCAUSE, value: 13 }];
     let taken = trap(Trap { gpa: Some(0x10), ..Trap::exception(13, 0x4000) }, Mode::VU, Mode::VS);
     let fault = Step { mode: Mode::VU, trap: taken, csrs, ..step(0x4108) };
@@ -130,7 +134,7 @@ fn run() -> Vec<Step> {
         hart: n / 2 % 2,
         x: if n < 5 { write(1, n) } else { Vec::new() },
         stores: if n >= 5 { access(n, 1, n) } else { Vec::new() },
-        ..step(if n == 6 { rv_hart::marker::encode(77) } else { asm::nop() })
+        ..step(if n == 6 { rv_hart::marker::encode(77) } else { NOP })
     };
     (0..10).map(step).collect()
 }
@@ -138,7 +142,7 @@ fn run() -> Vec<Step> {
 /// Which of [`run`] are shown.
 fn indices(config: TraceConfig) -> Vec<u64> {
     let text = written(Format::Commit, config, &run());
-    let pc = |line: &str| u64::from_str_radix(&line[13..29], 16).unwrap();
+    let pc = |line: &str| u64::from_str_radix(&line[14..30], 16).unwrap();
     text.lines().map(|line| (pc(line) - 0x8000_0000) / 4).collect()
 }
 
@@ -156,7 +160,7 @@ fn filters_narrow_a_trace() {
     assert_eq!(shown(&["symbol=main", "priv=u"]), [4, 6, 8]);
     assert_eq!(shown(&["priv=M,U", "hart=1", "gpr"]), [2, 3]);
     assert_eq!(shown(&["mem"]), [5, 6, 7, 8, 9]);
-    assert_eq!(shown(&["csr,fpr", "trap"]), []);
+    assert_eq!(shown(&["csr,fpr", "trap"]), [0u64; 0]);
 }
 
 #[test]
@@ -164,7 +168,7 @@ fn categories_choose_what_a_line_says() {
     let mut filter = Filter::new();
     filter.add("insn,csr", &symbols()).unwrap();
     let config = TraceConfig { filter, ..TraceConfig::default() };
-    let all = Step { x: write(5, 2), stores: access(1, 1, 1), ..step(asm::nop()) };
+    let all = Step { x: write(5, 2), stores: access(1, 1, 1), ..step(NOP) };
     assert_eq!(written(Format::Commit, config, &[all]), "core   0: 3 0x0000000080000014 (0x00000013)\n");
 }
 
@@ -180,7 +184,7 @@ fn triggers_start_and_stop_a_trace() {
     assert_eq!(shown(&["marker=77"], &["insn=8"]), [6, 7]);
     assert_eq!(shown(&["priv=M"], &["priv=U"]), [1, 3, 5, 7, 9]);
     assert_eq!(indices(TraceConfig { limit: Some(2), start: triggers(&["insn=1"]), ..TraceConfig::default() }), [1, 2]);
-    assert_eq!(indices(TraceConfig { limit: Some(0), ..TraceConfig::default() }), []);
+    assert_eq!(indices(TraceConfig { limit: Some(0), ..TraceConfig::default() }), [0u64; 0]);
 }
 
 #[test]
