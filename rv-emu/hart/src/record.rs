@@ -129,7 +129,8 @@ pub trait Observer {
     fn step(&mut self, step: &Step);
 }
 
-/// The step that is being made, and what is needed to tell what it changes.
+/// The step that is being made, and what is needed to tell what it changes. Who tells it something is on a path that should cost nothing
+/// without it: hence all the `cold`.
 #[derive(Default)]
 pub(crate) struct Record {
     step: Step,
@@ -141,30 +142,39 @@ pub(crate) struct Record {
     foreign: Vec<u64>,
     /// Interrupts that were taken and not yet shown.
     interrupts: Vec<Step>,
+    /// Blocks are run an instruction at a time.
+    one_by_one: bool,
+    /// See [`Record::pause`].
+    paused: bool,
 }
 
 impl Record {
     /// An integer register was written.
+    #[cold]
     pub(crate) fn x(&mut self, register: u8, value: u64) {
         self.step.x.push(RegWrite { register, value });
     }
 
     /// A floating-point register was written.
+    #[cold]
     pub(crate) fn f(&mut self, register: u8, value: u64) {
         self.step.f.push(RegWrite { register, value });
     }
 
     /// Memory was read.
+    #[cold]
     pub(crate) fn load(&mut self, addr: u64, size: u8, value: u64) {
         self.step.loads.push(MemAccess { addr, size, value: low_bytes(value, size) });
     }
 
     /// Memory was written.
+    #[cold]
     pub(crate) fn store(&mut self, addr: u64, size: u8, value: u64) {
         self.step.stores.push(MemAccess { addr, size, value: low_bytes(value, size) });
     }
 
     /// A CSR was written. Its value is looked up when the step is done.
+    #[cold]
     pub(crate) fn csr(&mut self, number: u16) {
         for &number in homes(&number) {
             if let Err(place) = self.step.csrs.binary_search_by_key(&number, |write| write.number) {
@@ -178,6 +188,7 @@ impl Record {
     }
 
     /// Floating-point exceptions were raised, whether or not they had accrued before.
+    #[cold]
     pub(crate) fn flags(&mut self, raised: u8) {
         if raised != 0 {
             self.csr(number::FFLAGS);
@@ -187,6 +198,18 @@ impl Record {
     /// The instruction is begun anew by the complete handler.
     pub(crate) fn forget(&mut self) {
         self.step.forget();
+    }
+
+    /// A slow instruction is done, and the next one of its block follows. True if that shall be left to the caller.
+    #[cold]
+    pub(crate) fn pause(&mut self) -> bool {
+        self.paused = self.one_by_one;
+        self.one_by_one
+    }
+
+    /// Whether that was so, since the last time somebody asked.
+    pub(crate) fn paused(&mut self) -> bool {
+        std::mem::take(&mut self.paused)
     }
 
     /// A trap is being taken: nothing else has happened.
@@ -244,7 +267,7 @@ fn low_bytes(value: u64, size: u8) -> u64 {
 
 impl Hart {
     /// The record, while one is made.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn record(&mut self) -> Option<&mut Record> {
         self.record.as_deref_mut()
     }
@@ -252,7 +275,7 @@ impl Hart {
     /// Executes one instruction, or takes one interrupt, as [`Hart::step`] does, and writes down what happened. `step` says nothing new if the
     /// hart waits.
     pub fn step_recorded(&mut self, bus: &mut dyn Bus, step: &mut Step) -> StepEvent {
-        self.start_recording();
+        self.start_recording(false);
         self.begin_step(None, true);
         let event = self.step(bus);
         if let Some(record) = self.record()
@@ -282,9 +305,9 @@ impl Hart {
     }
 
     /// From now on, slow paths tell what they do.
-    pub(crate) fn start_recording(&mut self) {
+    pub(crate) fn start_recording(&mut self, one_by_one: bool) {
         let foreign = self.foreign_csrs().map(|number| self.csr_peek(number).unwrap_or(0)).collect();
-        self.record = Some(Box::new(Record { foreign, ..Record::default() }));
+        self.record = Some(Box::new(Record { foreign, one_by_one, ..Record::default() }));
     }
 
     /// No more of it.
@@ -344,6 +367,7 @@ impl Hart {
     }
 
     /// An interrupt was taken: a step of its own.
+    #[cold]
     pub(crate) fn interrupted(&mut self) {
         let (pc, cycle, retired, hart) = (self.state.pc, self.state.cycles, self.state.retired, self.state.hart_id);
         self.end_step(pc, cycle, retired);
@@ -356,6 +380,7 @@ impl Hart {
     }
 
     /// A trap is being taken from `from` to `to`.
+    #[cold]
     pub(crate) fn record_trap(&mut self, trap: &Trap, from: Mode, to: Mode) {
         let pc = self.state.pc;
         let status = [self.state.csr.mstatus, self.state.csr.vsstatus];

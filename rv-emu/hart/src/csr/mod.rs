@@ -88,6 +88,15 @@ pub(crate) enum Handle {
     Extension { index: usize, number: u16 },
 }
 
+impl Handle {
+    fn number(self) -> u16 {
+        match self {
+            Handle::Standard(row) => row.number,
+            Handle::Extension { number, .. } => number,
+        }
+    }
+}
+
 /// At V=1 an S-level number means the VS-level register ("VS CSRs").
 fn substituted(number: u16, mode: Mode) -> u16 {
     let substitutes = matches!(
@@ -155,17 +164,12 @@ impl Hart {
     }
 
     pub(crate) fn csr_write_row(&mut self, handle: Handle, value: u64) {
+        if let Some(record) = self.record() {
+            record.csr(handle.number());
+        }
         match handle {
-            Handle::Standard(row) => {
-                (row.write)(self, value);
-                if let Some(record) = self.record() {
-                    record.csr(row.number);
-                }
-            }
+            Handle::Standard(row) => (row.write)(self, value),
             Handle::Extension { index, number } => {
-                if let Some(record) = self.record() {
-                    record.csr(number);
-                }
                 self.extensions[index].csr_write(&mut self.state, number, value);
                 if self.extensions[index].csr_flushes(number) {
                     self.charge(self.costs().csr_flush);

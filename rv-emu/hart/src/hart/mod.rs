@@ -2,6 +2,7 @@
 
 mod enter;
 mod memory;
+mod recorded;
 mod run;
 
 use crate::bus::Bus;

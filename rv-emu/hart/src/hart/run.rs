@@ -2,12 +2,11 @@
 
 use super::{Core, Hart};
 use crate::bus::Bus;
-use crate::interp::block::{Block, BlockOp, Kind, Translator, close};
+use crate::interp::block::{Block, BlockOp, Translator, close};
 use crate::interp::handlers;
 use crate::mmu::Regime;
 use crate::mode::Mode;
 use crate::ram::{CodeEvent, PAGE_SIZE};
-use crate::record::Observer;
 use crate::trap::{Access, AccessKind, Source, Trap};
 use rv_isa::Class;
 
@@ -62,25 +61,6 @@ impl Hart {
         stop
     }
 
-    /// As [`Hart::run`], cycle for cycle, and shows each step to `observer`. It takes several times as long.
-    pub fn run_recorded(&mut self, bus: &mut dyn Bus, until: u64, observer: &mut dyn Observer) -> Stop {
-        self.start_recording();
-        self.limit = 0;
-        let stop = loop {
-            if self.must_stop() {
-                let stop = self.look_around(bus, until);
-                self.show_interrupts(observer);
-                if let Some(stop) = stop {
-                    break stop;
-                }
-            }
-            self.run_block_recorded(bus, observer);
-        };
-        self.stop_recording();
-        self.account();
-        stop
-    }
-
     /// Executes one instruction, or takes one interrupt, with the complete handlers only.
     pub fn step(&mut self, bus: &mut dyn Bus) -> StepEvent {
         self.limit = 0;
@@ -120,7 +100,8 @@ impl Hart {
     }
 
     /// Between blocks, when something may have happened: devices, code changes, interrupts, time.
-    fn look_around(&mut self, bus: &mut dyn Bus, until: u64) -> Option<Stop> {
+    #[inline(always)]
+    pub(super) fn look_around(&mut self, bus: &mut dyn Bus, until: u64) -> Option<Stop> {
         self.follow_code(bus);
         loop {
             self.state.wires = bus.wires(self.state.hart_id as usize, self.state.cycles);
@@ -131,7 +112,9 @@ impl Hart {
                 return Some(Stop::Until);
             }
             if self.take_interrupt() {
-                self.interrupted();
+                if self.record.is_some() {
+                    self.interrupted();
+                }
                 continue;
             }
             let timer = self.state.next_event();
@@ -186,43 +169,9 @@ impl Hart {
         unsafe { ((*ops).handler)(self, ops, bus) }
     }
 
-    /// As [`Hart::run_block`], one instruction at a time, each shown to `observer`.
-    fn run_block_recorded(&mut self, bus: &mut dyn Bus, observer: &mut dyn Observer) {
-        self.begin_step(None, false);
-        let Some(mut op) = self.next_ops(bus) else {
-            if self.step_trapped() {
-                self.end_step(self.state.pc, self.state.cycles, self.state.retired);
-                self.show_step(observer);
-            }
-            return;
-        };
-        loop {
-            // SAFETY: every block, and every part that `cut` makes, ends with an instruction that ends it: then the loop is left.
-            let this = unsafe { &*op };
-            self.begin_at(this.pc(self.page), this.operands.raw, this.kind == Kind::Foreign);
-            // SAFETY: as above.
-            let goes_on = unsafe { handlers::run_watched(self, op, bus) };
-            if this.kind == Kind::End {
-                return;
-            }
-            if !goes_on {
-                self.end_step(self.state.pc, self.state.cycles, self.state.retired);
-                return self.show_step(observer);
-            }
-            // SAFETY: as above.
-            op = unsafe { op.add(1) };
-            // SAFETY: as above. A jump that is followed is never a block's last.
-            let next_pc =
-                if this.kind == Kind::Followed { unsafe { (*op).pc(self.page) } } else { this.next_pc(self.page) };
-            let cycles = self.state.cycles + u64::from(this.cost);
-            self.end_step(next_pc, cycles, self.state.retired + u64::from(this.index) + 1);
-            self.show_step(observer);
-        }
-    }
-
     /// The entries to run next: a block, or the beginning of one. `None` if the run loop must have a look first.
     #[inline(always)]
-    fn next_ops(&mut self, bus: &mut dyn Bus) -> Option<*const BlockOp> {
+    pub(super) fn next_ops(&mut self, bus: &mut dyn Bus) -> Option<*const BlockOp> {
         let pc = self.state.pc;
         let block = match self.cache.jump(pc, self.context) {
             Some(block) => block,

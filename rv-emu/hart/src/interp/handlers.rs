@@ -9,6 +9,7 @@ use super::watched::Watched;
 use crate::bus::Bus;
 use crate::engine::{Engine, Flow, HelperFn, Operands};
 use crate::hart::{Core, Hart};
+use crate::record::Record;
 use crate::sem;
 use crate::trap::Trap;
 
@@ -52,32 +53,27 @@ fn enter_slow(hart: &mut Hart, op: &BlockOp) {
 #[cold]
 unsafe fn finish_slow(hart: &mut Hart, op: *const BlockOp, bus: &mut dyn Bus, outcome: Result<Flow, Trap>) {
     // SAFETY: the caller's promise. Blocks are never dropped while one runs.
-    if settle(hart, unsafe { &*op }, outcome) {
-        // SAFETY: `op` doesn't end the block.
-        unsafe { next(hart, op, bus) }
-    }
-}
-
-/// Brings the state up to date after a slow instruction. True if the next one of the block follows.
-fn settle(hart: &mut Hart, this: &BlockOp, outcome: Result<Flow, Trap>) -> bool {
-    let flow = match outcome {
-        Ok(flow) => flow,
-        Err(trap) => {
-            hart.trap(trap, this.operands.raw);
-            return false;
+    let this = unsafe { &*op };
+    match outcome {
+        Err(trap) => hart.trap(trap, this.operands.raw),
+        Ok(flow) => {
+            hart.state.retired += 1;
+            if flow == Flow::Next {
+                hart.state.pc = this.next_pc(hart.page);
+            }
+            if flow == Flow::Jump || this.ends_block || hart.must_stop() {
+                return;
+            }
+            // The block's end counts all its instructions: give back what is counted already.
+            hart.state.cycles -= u64::from(this.cost);
+            hart.state.retired -= u64::from(this.index) + 1;
+            if hart.record().is_some_and(|record| record.pause()) {
+                return;
+            }
+            // SAFETY: `this` doesn't end the block.
+            unsafe { next(hart, op, bus) }
         }
-    };
-    hart.state.retired += 1;
-    if flow == Flow::Next {
-        hart.state.pc = this.next_pc(hart.page);
     }
-    if flow == Flow::Jump || this.ends_block || hart.must_stop() {
-        return false;
-    }
-    // The block's end counts all its instructions: give back what is counted already.
-    hart.state.cycles -= u64::from(this.cost);
-    hart.state.retired -= u64::from(this.index) + 1;
-    true
 }
 
 /// As a [`Handler`], for one instruction of a recorded run. True if the next one of the block follows; then the block's end brings the state
@@ -175,10 +171,9 @@ macro_rules! handlers {
                     if let Some(goes_on) = tried_fast(hart, this, tried, const { ends(Class::$class) }) {
                         return goes_on;
                     }
-                    enter_slow(hart, this);
-                    let mut engine = Slow { core: Core { hart, bus }, op: this };
-                    let outcome = sem_of::$name(&mut engine, &this.operands);
-                    settle(hart, this, outcome)
+                    // SAFETY: the caller's promise.
+                    unsafe { slow::$name(hart, op, bus) }
+                    hart.record().is_some_and(Record::paused)
                 }
             )*
         }

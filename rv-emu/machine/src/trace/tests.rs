@@ -130,7 +130,7 @@ fn json_lines() {
 fn run() -> Vec<Step> {
     let step = |n: u64| Step {
         pc: 0x8000_0000 + 4 * n,
-        mode: if n % 2 == 0 { Mode::U } else { Mode::M },
+        mode: if n.is_multiple_of(2) { Mode::U } else { Mode::M },
         hart: n / 2 % 2,
         x: if n < 5 { write(1, n) } else { Vec::new() },
         stores: if n >= 5 { access(n, 1, n) } else { Vec::new() },
