@@ -19,7 +19,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run a program, firmware or a kernel on the machine.
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Measure I/O virtualization mechanisms side by side.
     Lab(LabArgs),
 }
