@@ -13,7 +13,7 @@ use rv_machine::map::RAM_BASE;
 use rv_machine::trace::{Filter, Format, Sink, Symbols, Trace, TraceConfig, Trigger};
 use rv_machine::{Limits, Machine, MachineConfig, Software, Stop, Watch};
 
-/// What Spike logs of `golden/commit.S`: `--isa=rv64gch_zicntr_sstc_svadu --log-commits`, from the first instruction in memory on.
+/// What Spike logs of `golden/commit.S`: `--isa=rv64gch_zicntr_zihpm_zicclsm_sstc_svadu --log-commits`, from the first instruction in memory on.
 const GOLDEN: &str = include_str!("golden/commit.log");
 
 /// A sink that can be read.
