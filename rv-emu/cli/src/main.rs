@@ -6,6 +6,7 @@ mod console;
 mod isa;
 mod lab;
 mod run;
+mod trace;
 
 use std::process::ExitCode;
 
