@@ -187,6 +187,9 @@ fn standing(handlers: &Handlers) -> Vec<(IsaSet, u16, u64)> {
         (base, csr::MIE, 0),
         (base, csr::MIP, 0),
         (base, csr::SATP, 0),
+        // henvcfg can be cleared only where menvcfg is set.
+        (base, csr::MENVCFG, u64::MAX),
+        (h, csr::HENVCFG, 0),
         (base, csr::MENVCFG, 0),
         (base, csr::SENVCFG, 0),
         (base, csr::MCOUNTEREN, u64::MAX),
@@ -214,7 +217,6 @@ fn standing(handlers: &Handlers) -> Vec<(IsaSet, u16, u64)> {
         (h, csr::HTINST, 0),
         (h, csr::HGATP, 0),
         (h, csr::HCOUNTEREN, u64::MAX),
-        (h, csr::HENVCFG, 0),
         (h, csr::HTIMEDELTA, 0),
         (h, csr::VSATP, 0),
         (h, csr::VSSTATUS, mstatus::FS),

@@ -3,10 +3,14 @@
 mod atomic;
 mod control;
 mod csr;
+mod hypervisor;
 mod integer;
 mod memory;
+mod pages;
 mod reference;
 mod table;
+mod translation;
+mod two_stage;
 
 use rv_hart::Mode;
 use rv_isa::{Isa, IsaSet, Op};
@@ -56,8 +60,14 @@ pub fn all(isa: IsaSet) -> Vec<Chapter> {
 
 /// The privileged architecture, by subject.
 fn privileged() -> Vec<Chapter> {
-    let chapter = |name, cases| Chapter { name, cases };
-    vec![chapter("csr-access", csr::access()), chapter("csr-values", csr::values())]
+    let chapters = [
+        ("csr-access", csr::access()),
+        ("csr-values", csr::values()),
+        ("translation", translation::cases()),
+        ("two-stage", two_stage::cases()),
+        ("hypervisor", hypervisor::cases()),
+    ];
+    chapters.into_iter().map(|(name, cases)| Chapter { name, cases }).collect()
 }
 
 /// One chapter for each extension that brings instructions.
