@@ -3,11 +3,15 @@
 mod atomic;
 mod control;
 mod csr;
+mod environment;
 mod hypervisor;
 mod integer;
+mod interrupts;
 mod memory;
 mod pages;
+mod pmp;
 mod reference;
+mod system;
 mod table;
 mod translation;
 mod two_stage;
@@ -63,6 +67,10 @@ fn privileged() -> Vec<Chapter> {
     let chapters = [
         ("csr-access", csr::access()),
         ("csr-values", csr::values()),
+        ("system", system::cases()),
+        ("interrupts", interrupts::cases()),
+        ("environment", environment::cases()),
+        ("pmp", pmp::cases()),
         ("translation", translation::cases()),
         ("two-stage", two_stage::cases()),
         ("hypervisor", hypervisor::cases()),
