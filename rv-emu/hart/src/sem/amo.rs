@@ -5,7 +5,7 @@ use super::system::helpers;
 use crate::engine::{AmoFn, Engine, Flow, Operands};
 use crate::hart::Core;
 use crate::interp::arithmetic::sign_extend;
-use crate::trap::{Access, AccessKind, Refusal, Source, Trap};
+use crate::trap::{Access, AccessKind, Source, Trap};
 
 macro_rules! amos {
     ($($byte:ident, $half:ident, $word:ident, $double:ident => $f:expr;)*) => { $(
@@ -122,11 +122,8 @@ fn compare_and_swap(core: &mut Core<'_>, o: &Operands, size: u8) -> Result<Flow,
     Ok(Flow::Next)
 }
 
-/// Register pairs are even, the low half first; that of x0 reads 0 and takes nothing ("Zacas").
+/// Pairs have the low half in the even register; that of x0 reads 0 and takes nothing ("Zacas").
 fn compare_and_swap_pair(core: &mut Core<'_>, o: &Operands) -> Result<Flow, Trap> {
-    if (o.rd | o.rs2) & 1 != 0 {
-        return Err(Refusal::Illegal.trap(o.raw));
-    }
     let x = &core.hart.state.x;
     let pair = |r: u8| if r == 0 { [0, 0] } else { [x[usize::from(r)], x[usize::from(r) + 1]] };
     let (expected, new) = (pair(o.rd), pair(o.rs2));
