@@ -2,6 +2,7 @@
 
 mod atomic;
 mod control;
+mod float;
 mod integer;
 mod memory;
 mod reference;
@@ -38,6 +39,8 @@ pub enum Spec {
     Store(u8),
     /// An atomic operation on so many bytes: the new value from the old one and rs2, both sign-extended.
     Amo(u8, fn(u64, u64) -> u64),
+    /// Floating point.
+    Float,
     /// Cases of its own, in this or another chapter: `coverage` makes sure that there are some.
     Directed,
 }
@@ -80,6 +83,7 @@ fn of_row(op: Op) -> Vec<Case> {
         Spec::Load(size, signed) => memory::load(op, size, signed),
         Spec::Store(size) => memory::store(op, size),
         Spec::Amo(size, f) => atomic::amo(op, size, f),
+        Spec::Float => float::of_row(op),
         Spec::Directed => Vec::new(),
     };
     let row = op.row();
@@ -91,6 +95,7 @@ fn directed(isa: Isa) -> Vec<Case> {
     match isa {
         Isa::I => control::jumps(),
         Isa::Zalrsc => atomic::reservations(),
+        Isa::F | Isa::D | Isa::Zfh | Isa::Zfhmin | Isa::Zfa => float::directed(isa),
         Isa::Zacas => atomic::compare_and_swap(),
         _ => Vec::new(),
     }

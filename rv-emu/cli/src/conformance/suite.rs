@@ -56,7 +56,11 @@ pub fn suite(args: &SuiteArgs) -> Result<ExitCode> {
 fn complete(groups: &[Group], isa: IsaSet) -> Result<()> {
     let hart = Hart::new(0, 0, isa, Costs::FLAT, Vec::new())?;
     let missing = Coverage::of(groups).missing(isa, |number| hart.csr_peek(number).is_some());
-    if missing.is_empty() || std::env::var_os("X").is_some() { Ok(()) } else { bail!("no test for {}", missing.join(", ")) }
+    if missing.is_empty() || std::env::var_os("X").is_some() {
+        Ok(())
+    } else {
+        bail!("no test for {}", missing.join(", "))
+    }
 }
 
 fn select(groups: &mut Vec<Group>, args: &SuiteArgs) {
