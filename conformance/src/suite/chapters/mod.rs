@@ -4,6 +4,7 @@ mod atomic;
 mod control;
 mod csr;
 mod environment;
+mod float;
 mod hypervisor;
 mod integer;
 mod interrupts;
@@ -47,6 +48,8 @@ pub enum Spec {
     Store(u8),
     /// An atomic operation on so many bytes: the new value from the old one and rs2, both sign-extended.
     Amo(u8, fn(u64, u64) -> u64),
+    /// Floating point.
+    Float,
     /// Cases of its own, in this or another chapter: `coverage` makes sure that there are some.
     Directed,
 }
@@ -108,6 +111,7 @@ fn of_row(op: Op) -> Vec<Case> {
         Spec::Load(size, signed) => memory::load(op, size, signed),
         Spec::Store(size) => memory::store(op, size),
         Spec::Amo(size, f) => atomic::amo(op, size, f),
+        Spec::Float => float::of_row(op),
         Spec::Directed => Vec::new(),
     };
     let row = op.row();
@@ -119,6 +123,7 @@ fn directed(isa: Isa) -> Vec<Case> {
     match isa {
         Isa::I => control::jumps(),
         Isa::Zalrsc => atomic::reservations(),
+        Isa::F | Isa::D | Isa::Zfh | Isa::Zfhmin | Isa::Zfa => float::directed(isa),
         Isa::Zacas => atomic::compare_and_swap(),
         Isa::Zicsr => csr::side_effects(),
         _ => Vec::new(),

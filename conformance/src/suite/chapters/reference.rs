@@ -57,7 +57,7 @@ fn rotated(value: u64, left: u64, width: u32) -> u64 {
 #[rustfmt::skip]
 pub fn spec(op: Op) -> Spec {
     use Op::*;
-    use Spec::{Amo, Binary, Branch, Directed, Immediate, Load, Shift, Store, Unary};
+    use Spec::{Amo, Binary, Branch, Directed, Float, Immediate, Load, Shift, Store, Unary};
     match op {
         // RV64I.
         Lui | Auipc | Jal | Jalr | Fence => Directed,
@@ -175,17 +175,17 @@ pub fn spec(op: Op) -> Spec {
         SfenceVma | HfenceVvma | HfenceGvma | SinvalVma | SfenceWInval | SfenceInvalIr | HinvalVvma | HinvalGvma => Directed,
         HlvB | HlvBu | HlvH | HlvHu | HlvW | HlvWu | HlvD | HlvxHu | HlvxWu | HsvB | HsvH | HsvW | HsvD => Directed,
         // Floating point.
-        Flw | Fsw | FmaddS | FmsubS | FnmsubS | FnmaddS | FaddS | FsubS | FmulS | FdivS | FsqrtS | FsgnjS | FsgnjnS | FsgnjxS => Directed,
-        FminS | FmaxS | FeqS | FltS | FleS | FcvtWS | FcvtWuS | FcvtLS | FcvtLuS | FcvtSW | FcvtSWu | FcvtSL | FcvtSLu | FclassS => Directed,
-        Fld | Fsd | FmaddD | FmsubD | FnmsubD | FnmaddD | FaddD | FsubD | FmulD | FdivD | FsqrtD | FsgnjD | FsgnjnD | FsgnjxD => Directed,
-        FminD | FmaxD | FeqD | FltD | FleD | FcvtWD | FcvtWuD | FcvtLD | FcvtLuD | FcvtDW | FcvtDWu | FcvtDL | FcvtDLu | FclassD => Directed,
-        FmvXW | FmvWX | FmvXD | FmvDX | FcvtSD | FcvtDS => Directed,
-        Flh | Fsh | FmvXH | FmvHX | FcvtSH | FcvtHS | FcvtDH | FcvtHD => Directed,
-        FmaddH | FmsubH | FnmsubH | FnmaddH | FaddH | FsubH | FmulH | FdivH | FsqrtH | FsgnjH | FsgnjnH | FsgnjxH => Directed,
-        FminH | FmaxH | FeqH | FltH | FleH | FcvtWH | FcvtWuH | FcvtLH | FcvtLuH | FcvtHW | FcvtHWu | FcvtHL | FcvtHLu | FclassH => Directed,
-        FliS | FminmS | FmaxmS | FleqS | FltqS | FroundS | FroundnxS => Directed,
-        FliD | FminmD | FmaxmD | FleqD | FltqD | FroundD | FroundnxD | FcvtmodWD => Directed,
-        FliH | FminmH | FmaxmH | FleqH | FltqH | FroundH | FroundnxH => Directed,
+        Flw | Fsw | FmaddS | FmsubS | FnmsubS | FnmaddS | FaddS | FsubS | FmulS | FdivS | FsqrtS | FsgnjS | FsgnjnS | FsgnjxS => Float,
+        FminS | FmaxS | FeqS | FltS | FleS | FcvtWS | FcvtWuS | FcvtLS | FcvtLuS | FcvtSW | FcvtSWu | FcvtSL | FcvtSLu | FclassS => Float,
+        Fld | Fsd | FmaddD | FmsubD | FnmsubD | FnmaddD | FaddD | FsubD | FmulD | FdivD | FsqrtD | FsgnjD | FsgnjnD | FsgnjxD => Float,
+        FminD | FmaxD | FeqD | FltD | FleD | FcvtWD | FcvtWuD | FcvtLD | FcvtLuD | FcvtDW | FcvtDWu | FcvtDL | FcvtDLu | FclassD => Float,
+        FmvXW | FmvWX | FmvXD | FmvDX | FcvtSD | FcvtDS => Float,
+        Flh | Fsh | FmvXH | FmvHX | FcvtSH | FcvtHS | FcvtDH | FcvtHD => Float,
+        FmaddH | FmsubH | FnmsubH | FnmaddH | FaddH | FsubH | FmulH | FdivH | FsqrtH | FsgnjH | FsgnjnH | FsgnjxH => Float,
+        FminH | FmaxH | FeqH | FltH | FleH | FcvtWH | FcvtWuH | FcvtLH | FcvtLuH | FcvtHW | FcvtHWu | FcvtHL | FcvtHLu | FclassH => Float,
+        FliS | FminmS | FmaxmS | FleqS | FltqS | FroundS | FroundnxS => Float,
+        FliD | FminmD | FmaxmD | FleqD | FltqD | FroundD | FroundnxD | FcvtmodWD => Float,
+        FliH | FminmH | FmaxmH | FleqH | FltqH | FroundH | FroundnxH => Float,
     }
 }
 
