@@ -13,7 +13,7 @@ mod supervisor;
 use std::sync::LazyLock;
 
 use rv_isa::csr as number;
-use rv_isa::fields::mip;
+use rv_isa::fields::{mip, mstatus};
 
 use crate::hart::Hart;
 use crate::mode::Mode;
@@ -119,12 +119,22 @@ fn check_number(number: u16, mode: Mode, write: bool) -> Result<(), Refusal> {
     }
 }
 
+/// HS-mode could access the CSR with TVM clear ("Trap Cause Codes": what is not HS-qualified is illegal, not virtual).
+fn hs_qualified(row: &Row, state: &HartState) -> bool {
+    let mut hs = HartState { mode: Mode::HS, ..state.clone() };
+    hs.csr.mstatus &= !mstatus::TVM;
+    (row.gate)(&hs).is_ok()
+}
+
 impl Hart {
     /// Whether the current mode may access a CSR, and how to.
     pub(crate) fn csr_access(&self, number: u16, write: bool) -> Result<Handle, Refusal> {
         let mode = self.state.mode;
         if let Some(row) = ROWS[usize::from(number & 0xfff)] {
-            check_number(number, mode, write)?;
+            check_number(number, mode, write).map_err(|refusal| match refusal {
+                Refusal::Virtual if !hs_qualified(row, &self.state) => Refusal::Illegal,
+                refusal => refusal,
+            })?;
             (row.gate)(&self.state)?;
             let actual = substituted(number, mode);
             return Ok(Handle::Standard(ROWS[usize::from(actual)].unwrap_or(row)));
