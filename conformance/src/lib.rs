@@ -2,6 +2,8 @@
 //!
 //! Tests are under `tests/`, a file for each part of the specification. They state rules in the specification's words and cite its section.
 
+pub mod campaign;
+
 use rv_hart::ext::Extension;
 use rv_hart::{Bus, BusError, Costs, Hart, Mode, Ram, StepEvent, Wires};
 use rv_isa::csr;

@@ -1,0 +1,225 @@
+//! Two machines, one program, one instruction at a time.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use anyhow::Result;
+use rv_hart::{Mode, StepEvent};
+use serde::{Deserialize, Serialize};
+
+use super::coverage::Coverage;
+use super::elf::Image;
+use super::ours::Ours;
+
+/// What two machines don't agree on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Item {
+    /// The next instruction's address.
+    Pc,
+    /// The bits of the instruction.
+    Instruction,
+    /// Nominal privilege.
+    Privilege,
+    /// An integer register.
+    X(u8),
+    /// A floating-point register.
+    F(u8),
+    /// A CSR.
+    Csr(u16),
+    /// The other machine has stopped.
+    Silence,
+}
+
+impl fmt::Display for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Item::Pc => write!(f, "pc"),
+            Item::Instruction => write!(f, "instruction"),
+            Item::Privilege => write!(f, "privilege"),
+            Item::X(register) => write!(f, "x{register}"),
+            Item::F(register) => write!(f, "f{register}"),
+            Item::Csr(number) => write!(f, "{}", rv_isa::csr::name(*number).unwrap_or("a csr")),
+            Item::Silence => write!(f, "silence"),
+        }
+    }
+}
+
+/// The first difference of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Difference {
+    /// What.
+    pub item: Item,
+    /// Our value.
+    pub ours: u64,
+    /// The other's.
+    pub theirs: u64,
+    /// Steps of ours so far, this one included.
+    pub step: u64,
+    /// Address of the instruction of this step.
+    pub pc: u64,
+    /// Its bits.
+    pub raw: u32,
+    /// Our mode before it.
+    pub mode: Mode,
+    /// The last step of ours outside of handlers that trapped or changed what handlers show: address, bits and mode.
+    pub suspect: (u64, u32, Mode),
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ending {
+    /// The program came to its end.
+    Finished,
+    /// It was long enough.
+    Budget,
+    /// Traps only, or a loop.
+    Livelock,
+    /// It waits for an interrupt that doesn't come.
+    Waiting,
+    /// A difference was found.
+    Differs,
+}
+
+/// A finished comparison.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Instructions compared.
+    pub insns: u64,
+    /// Traps taken.
+    pub traps: u64,
+    /// Differences that are allowed, by their row in the table.
+    pub allowed: Vec<u64>,
+    /// Why it ended.
+    pub ending: Ending,
+    /// What was found.
+    pub difference: Option<Difference>,
+    /// The last steps.
+    pub tail: VecDeque<Step>,
+}
+
+/// A step of ours: mode, address and bits (0 if they were not fetched), and what became of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    /// Before it.
+    pub before: Before,
+    /// What it did.
+    pub event: StepEvent,
+}
+
+/// Steps that a run keeps.
+const TAIL: usize = 24;
+
+/// Another machine that executes the same program.
+pub trait Follower {
+    /// Called before our step: may see to it that a choice which the specification leaves open falls as theirs.
+    ///
+    /// # Errors
+    /// If the other can't be read.
+    fn before(&mut self, ours: &mut Ours, allowed: &mut [u64]) -> Result<Option<Finding>>;
+
+    /// Called after it: compares.
+    ///
+    /// # Errors
+    /// If the other can't be read.
+    fn after(&mut self, ours: &mut Ours, before: Before, event: StepEvent, allowed: &mut [u64])
+    -> Result<Option<Finding>>;
+}
+
+/// Our machine before a step.
+#[derive(Clone, Copy, Debug)]
+pub struct Before {
+    /// Mode.
+    pub mode: Mode,
+    /// Program counter.
+    pub pc: u64,
+}
+
+/// What differs, and both values: ours and theirs.
+pub type Finding = (Item, u64, u64);
+
+/// Limits of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Steps.
+    pub steps: u64,
+    /// Traps without an instruction in between.
+    pub traps: u32,
+    /// Instructions without a trap in between.
+    pub straight: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { steps: 400_000, traps: 64, straight: 10_000 }
+    }
+}
+
+/// Runs a program on both machines until its end or the first difference.
+///
+/// # Errors
+/// If the other machine can't be read.
+pub fn run(image: &Image, follower: &mut dyn Follower, limits: Limits, coverage: &mut Coverage) -> Result<Run> {
+    let mut ours = Ours::new(image);
+    let mut run =
+        Run { insns: 0, traps: 0, allowed: vec![0; super::allowed::ALLOWED.len()], ending: Ending::Budget, difference: None, tail: VecDeque::new() };
+    let mut suspect = (0, 0, Mode::M);
+    let (mut silent, mut last_trap) = (0, 0);
+    for step in 1..=limits.steps {
+        if ours.pc() == image.exit {
+            run.ending = Ending::Finished;
+            break;
+        }
+        let before = Before { mode: ours.mode(), pc: ours.pc() };
+        let bits = ours.code_at(before.pc).unwrap_or_default();
+        if bits != 0 {
+            suspect = (before.pc, bits, before.mode);
+        }
+        let mut finding = follower.before(&mut ours, &mut run.allowed)?;
+        if finding.is_none() {
+            let event = ours.step();
+            silent = match event {
+                StepEvent::Retired { .. } => 0,
+                _ => silent + 1,
+            };
+            count(&mut run, coverage, &ours, before, bits, event);
+            if event == StepEvent::Waiting {
+                run.ending = Ending::Waiting;
+                break;
+            }
+            if !matches!(event, StepEvent::Retired { .. }) {
+                last_trap = step;
+            }
+            if silent > limits.traps || step - last_trap > limits.straight {
+                run.ending = Ending::Livelock;
+                break;
+            }
+            finding = follower.after(&mut ours, before, event, &mut run.allowed)?;
+        }
+        if let Some((item, mine, theirs)) = finding {
+            run.ending = Ending::Differs;
+            let Before { mode, pc } = before;
+            run.difference = Some(Difference { item, ours: mine, theirs, step, pc, raw: bits, mode, suspect });
+            break;
+        }
+    }
+    Ok(run)
+}
+
+fn count(run: &mut Run, coverage: &mut Coverage, ours: &Ours, before: Before, bits: u32, event: StepEvent) {
+    if run.tail.len() == TAIL {
+        run.tail.pop_front();
+    }
+    run.tail.push_back(Step { before, event });
+    match event {
+        StepEvent::Retired { raw, .. } => {
+            run.insns += 1;
+            coverage.retired(before.mode, raw);
+        }
+        StepEvent::Trapped { .. } | StepEvent::Interrupted => {
+            run.traps += 1;
+            let raw = if event == StepEvent::Interrupted { 0 } else { bits };
+            coverage.trapped(before.mode, ours.mode(), raw, ours.newest_cause());
+        }
+        StepEvent::Waiting => {}
+    }
+}
