@@ -2,14 +2,15 @@
 
 use rv_isa::csr;
 use rv_isa::fields::{menvcfg, mstatus, satp};
+use serde::{Deserialize, Serialize};
 
 /// A model to compare with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Peer {
     /// Spike.
     Spike,
-    /// QEMU.
-    Qemu,
+    /// Our own engine of blocks.
+    Blocks,
 }
 
 /// What may differ.

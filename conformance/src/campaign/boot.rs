@@ -6,7 +6,7 @@
 
 use rv_hart::{Costs, Hart};
 use rv_isa::asm::{T5, T6, ZERO};
-use rv_isa::asm::{add, addi, andi, csrrc, csrrs, csrrw, fld, ld, mret, sd, slli, sltiu, srl, srli, sret};
+use rv_isa::asm::{add, addi, andi, csrrc, csrrs, csrrw, fld, ld, mret, sd, slli, sltiu, sret, srl, srli};
 use rv_isa::asm::{ebreak, ecall, hfence_gvma, hfence_vvma, sfence_vma};
 use rv_isa::fields::mstatus;
 use rv_isa::{Op, csr};

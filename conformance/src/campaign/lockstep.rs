@@ -7,7 +7,8 @@ use anyhow::Result;
 use rv_hart::{Mode, StepEvent};
 use serde::{Deserialize, Serialize};
 
-use super::coverage::Coverage;
+use super::allowed::untouchable;
+use super::coverage::{Coverage, csr_access};
 use super::elf::Image;
 use super::ours::Ours;
 
@@ -26,6 +27,8 @@ pub enum Item {
     F(u8),
     /// A CSR.
     Csr(u16),
+    /// A doubleword of memory.
+    Memory(u64),
     /// The other machine has stopped.
     Silence,
 }
@@ -39,6 +42,7 @@ impl fmt::Display for Item {
             Item::X(register) => write!(f, "x{register}"),
             Item::F(register) => write!(f, "f{register}"),
             Item::Csr(number) => write!(f, "{}", rv_isa::csr::name(*number).unwrap_or("a csr")),
+            Item::Memory(address) => write!(f, "memory at {address:#x}"),
             Item::Silence => write!(f, "silence"),
         }
     }
@@ -65,6 +69,22 @@ pub struct Difference {
     pub suspect: (u64, u32, Mode),
 }
 
+impl Difference {
+    /// Differences of one signature are most likely one: what differs, and which instruction came last.
+    pub fn signature(&self) -> String {
+        let kind = match self.item {
+            Item::X(_) => "x".to_owned(),
+            Item::F(_) => "f".to_owned(),
+            Item::Memory(_) => "memory".to_owned(),
+            item => item.to_string(),
+        };
+        let (_, bits, mode) = self.suspect;
+        let name = rv_isa::decode(bits).map_or("nothing", |insn| insn.op.row().mnemonic);
+        let in_handler = if self.raw == 0 { "in a handler after" } else { "at" };
+        format!("{kind} {in_handler} {name} in {}", mode.name())
+    }
+}
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ending {
@@ -76,6 +96,8 @@ pub enum Ending {
     Livelock,
     /// It waits for an interrupt that doesn't come.
     Waiting,
+    /// An instruction about which nothing can be said.
+    Untouchable,
     /// A difference was found.
     Differs,
 }
@@ -93,21 +115,32 @@ pub struct Run {
     pub ending: Ending,
     /// What was found.
     pub difference: Option<Difference>,
-    /// The last steps.
+    /// The last steps in random code.
+    pub code: VecDeque<Step>,
+    /// The last steps of all.
     pub tail: VecDeque<Step>,
 }
 
-/// A step of ours: mode, address and bits (0 if they were not fetched), and what became of it.
+/// A step of ours.
 #[derive(Clone, Copy, Debug)]
 pub struct Step {
     /// Before it.
     pub before: Before,
+    /// The instruction, if it is in random code.
+    pub bits: u32,
     /// What it did.
     pub event: StepEvent,
 }
 
 /// Steps that a run keeps.
-const TAIL: usize = 24;
+const TAIL: usize = 16;
+
+fn keep(steps: &mut VecDeque<Step>, step: Step) {
+    if steps.len() == TAIL {
+        steps.pop_front();
+    }
+    steps.push_back(step);
+}
 
 /// Another machine that executes the same program.
 pub trait Follower {
@@ -121,8 +154,13 @@ pub trait Follower {
     ///
     /// # Errors
     /// If the other can't be read.
-    fn after(&mut self, ours: &mut Ours, before: Before, event: StepEvent, allowed: &mut [u64])
-    -> Result<Option<Finding>>;
+    fn after(
+        &mut self,
+        ours: &mut Ours,
+        before: Before,
+        event: StepEvent,
+        allowed: &mut [u64],
+    ) -> Result<Option<Finding>>;
 }
 
 /// Our machine before a step.
@@ -144,13 +182,13 @@ pub struct Limits {
     pub steps: u64,
     /// Traps without an instruction in between.
     pub traps: u32,
-    /// Instructions without a trap in between.
+    /// Instructions of random code without a trap in between.
     pub straight: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { steps: 400_000, traps: 64, straight: 10_000 }
+        Limits { steps: 400_000, traps: 64, straight: 1_000 }
     }
 }
 
@@ -160,10 +198,16 @@ impl Default for Limits {
 /// If the other machine can't be read.
 pub fn run(image: &Image, follower: &mut dyn Follower, limits: Limits, coverage: &mut Coverage) -> Result<Run> {
     let mut ours = Ours::new(image);
-    let mut run =
-        Run { insns: 0, traps: 0, allowed: vec![0; super::allowed::ALLOWED.len()], ending: Ending::Budget, difference: None, tail: VecDeque::new() };
-    let mut suspect = (0, 0, Mode::M);
-    let (mut silent, mut last_trap) = (0, 0);
+    let mut run = Run {
+        insns: 0,
+        traps: 0,
+        allowed: vec![0; super::allowed::ALLOWED.len()],
+        ending: Ending::Budget,
+        difference: None,
+        code: VecDeque::new(),
+        tail: VecDeque::new(),
+    };
+    let mut watch = Watch::new(limits);
     for step in 1..=limits.steps {
         if ours.pc() == image.exit {
             run.ending = Ending::Finished;
@@ -172,25 +216,18 @@ pub fn run(image: &Image, follower: &mut dyn Follower, limits: Limits, coverage:
         let before = Before { mode: ours.mode(), pc: ours.pc() };
         let bits = ours.code_at(before.pc).unwrap_or_default();
         if bits != 0 {
-            suspect = (before.pc, bits, before.mode);
+            watch.suspect = (before.pc, bits, before.mode);
+        }
+        if csr_access(bits).is_some_and(|(number, _)| untouchable(number)) {
+            run.ending = Ending::Untouchable;
+            break;
         }
         let mut finding = follower.before(&mut ours, &mut run.allowed)?;
         if finding.is_none() {
             let event = ours.step();
-            silent = match event {
-                StepEvent::Retired { .. } => 0,
-                _ => silent + 1,
-            };
             count(&mut run, coverage, &ours, before, bits, event);
-            if event == StepEvent::Waiting {
-                run.ending = Ending::Waiting;
-                break;
-            }
-            if !matches!(event, StepEvent::Retired { .. }) {
-                last_trap = step;
-            }
-            if silent > limits.traps || step - last_trap > limits.straight {
-                run.ending = Ending::Livelock;
+            if let Some(ending) = watch.look(event, bits) {
+                run.ending = ending;
                 break;
             }
             finding = follower.after(&mut ours, before, event, &mut run.allowed)?;
@@ -198,6 +235,7 @@ pub fn run(image: &Image, follower: &mut dyn Follower, limits: Limits, coverage:
         if let Some((item, mine, theirs)) = finding {
             run.ending = Ending::Differs;
             let Before { mode, pc } = before;
+            let suspect = watch.suspect;
             run.difference = Some(Difference { item, ours: mine, theirs, step, pc, raw: bits, mode, suspect });
             break;
         }
@@ -205,11 +243,44 @@ pub fn run(image: &Image, follower: &mut dyn Follower, limits: Limits, coverage:
     Ok(run)
 }
 
-fn count(run: &mut Run, coverage: &mut Coverage, ours: &Ours, before: Before, bits: u32, event: StepEvent) {
-    if run.tail.len() == TAIL {
-        run.tail.pop_front();
+/// Sees when a program gets nowhere.
+#[derive(Clone, Copy, Debug)]
+pub struct Watch {
+    limits: Limits,
+    suspect: (u64, u32, Mode),
+    silent: u32,
+    straight: u64,
+}
+
+impl Watch {
+    /// A watch for a run with these limits.
+    pub fn new(limits: Limits) -> Watch {
+        Watch { limits, suspect: (0, 0, Mode::M), silent: 0, straight: 0 }
     }
-    run.tail.push_back(Step { before, event });
+
+    /// After a step; `bits` are those of random code.
+    pub fn look(&mut self, event: StepEvent, bits: u32) -> Option<Ending> {
+        match event {
+            StepEvent::Waiting => return Some(Ending::Waiting),
+            StepEvent::Retired { .. } => {
+                self.silent = 0;
+                self.straight = if bits == 0 { 0 } else { self.straight + 1 };
+            }
+            StepEvent::Trapped { .. } | StepEvent::Interrupted => {
+                self.silent += 1;
+                self.straight = 0;
+            }
+        }
+        let stuck = self.silent > self.limits.traps || self.straight > self.limits.straight;
+        stuck.then_some(Ending::Livelock)
+    }
+}
+
+fn count(run: &mut Run, coverage: &mut Coverage, ours: &Ours, before: Before, bits: u32, event: StepEvent) {
+    keep(&mut run.tail, Step { before, bits, event });
+    if bits != 0 {
+        keep(&mut run.code, Step { before, bits, event });
+    }
     match event {
         StepEvent::Retired { raw, .. } => {
             run.insns += 1;

@@ -4,6 +4,7 @@
 
 pub mod allowed;
 mod asm;
+pub mod blocks;
 pub mod boot;
 pub mod coverage;
 pub mod elf;
@@ -11,7 +12,12 @@ pub mod generate;
 pub mod layout;
 pub mod lockstep;
 pub mod ours;
+pub mod peers;
 pub mod program;
 pub mod random;
+pub mod regression;
+pub mod report;
+pub mod run;
+pub mod shrink;
 pub mod spike;
 pub mod tables;

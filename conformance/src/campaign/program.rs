@@ -44,9 +44,32 @@ pub struct Program {
 pub const CONTEXT_CSRS: &[u16] = {
     use rv_isa::csr as n;
     &[
-        n::MEDELEG, n::MIDELEG, n::HEDELEG, n::HIDELEG, n::MENVCFG, n::HENVCFG, n::SENVCFG, n::MCOUNTEREN,
-        n::HCOUNTEREN, n::SCOUNTEREN, n::STVEC, n::VSTVEC, n::SATP, n::VSATP, n::HGATP, n::HSTATUS, n::VSSTATUS,
-        n::MIP, n::HVIP, n::VSTIMECMP, n::STIMECMP, n::MIE, n::SSCRATCH, n::VSSCRATCH, n::SEPC, n::VSEPC,
+        n::MEDELEG,
+        n::MIDELEG,
+        n::HEDELEG,
+        n::HIDELEG,
+        n::MENVCFG,
+        n::HENVCFG,
+        n::SENVCFG,
+        n::MCOUNTEREN,
+        n::HCOUNTEREN,
+        n::SCOUNTEREN,
+        n::STVEC,
+        n::VSTVEC,
+        n::SATP,
+        n::VSATP,
+        n::HGATP,
+        n::HSTATUS,
+        n::VSSTATUS,
+        n::MIP,
+        n::HVIP,
+        n::VSTIMECMP,
+        n::STIMECMP,
+        n::MIE,
+        n::SSCRATCH,
+        n::VSSCRATCH,
+        n::SEPC,
+        n::VSEPC,
     ]
 };
 

@@ -27,6 +27,8 @@ pub struct Record {
     pc: u64,
     raw: u32,
     writes: Vec<(Item, u64)>,
+    /// It wrote memory.
+    stores: bool,
 }
 
 /// A running Spike.
@@ -229,7 +231,7 @@ impl Follower for Spike {
         if !self.fresh {
             self.advance()?;
         }
-        let fails = self.record.writes.iter().any(|(item, value)| matches!(item, Item::X(_)) && *value == 1);
+        let fails = !self.record.stores;
         let reserved = ours.hart.state.reservation.is_some();
         self.half = straddling_store(ours);
         if fails && reserved && self.record.pc == ours.pc() && is_store_conditional(self.record.raw) {
@@ -333,7 +335,11 @@ fn parse(line: &[u8], record: &mut Record) -> bool {
     record.pc = pc;
     record.raw = hex(raw).unwrap_or_default() as u32;
     record.writes.clear();
+    record.stores = false;
+    let mut after_address = false;
     while let Some(word) = words.next() {
+        record.stores |= after_address && word.starts_with(b"0x");
+        after_address = word == b"mem";
         let item = match word {
             b"mem" => None,
             [b'x', number @ ..] => Some(Item::X(decimal(number) as u8)),

@@ -20,6 +20,8 @@ pub enum Command {
     Run(RunArgs),
     /// Measure I/O virtualization mechanisms side by side.
     Lab(LabArgs),
+    /// Compare the emulator with others, by random programs.
+    Campaign(crate::campaign::CampaignArgs),
 }
 
 /// Options of `run`.

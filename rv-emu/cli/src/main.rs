@@ -1,6 +1,7 @@
 //! The `rv-emu` command: parses the command line, and leaves the work to the libraries.
 
 mod args;
+mod campaign;
 mod console;
 mod lab;
 mod run;
@@ -16,6 +17,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Lab(args) => lab::lab(&args),
+        Command::Campaign(args) => campaign::campaign(&args),
     };
     done.unwrap_or_else(|error| {
         eprintln!("rv-emu: {error:#}");

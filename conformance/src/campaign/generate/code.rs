@@ -1,14 +1,14 @@
 //! Random code, unit by unit.
 
-use rv_isa::asm::{T5, T6, ZERO, addi, auipc, csrrsi, csrrw, hfence_gvma, hfence_vvma, mret, sfence_vma, sret, wfi};
 use rv_isa::asm::{LI_MAX, li};
+use rv_isa::asm::{T5, T6, ZERO, addi, auipc, csrrsi, csrrw, hfence_gvma, hfence_vvma, mret, sfence_vma, sret, wfi};
 use rv_isa::{CompressedFormat, CompressedRow, Fields, Op, csr, encode};
 
 use super::Recipe;
 use super::context::Spaces;
 use super::operands::{self, is_memory};
 use crate::campaign::allowed::{untouchable, unwritten};
-use crate::campaign::layout::{CODE_SIZE, HANDLERS, CODE};
+use crate::campaign::layout::{CODE, CODE_SIZE, HANDLERS};
 use crate::campaign::random::Random;
 
 /// CSRs that hold a different value on other models with reason: nothing is made of what is read from them.

@@ -69,9 +69,8 @@ impl Recipe {
             menvcfg: random.pick(&[0, menvcfg::STCE]),
             stimecmp: random.pick(&[0, !0, !0, !0]),
         };
-        program.contexts = (0..self.contexts)
-            .map(|_| context::context(self, &mut random, &spaces, &offsets, &constants))
-            .collect();
+        program.contexts =
+            (0..self.contexts).map(|_| context::context(self, &mut random, &spaces, &offsets, &constants)).collect();
         program
     }
 

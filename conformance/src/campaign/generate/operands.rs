@@ -106,7 +106,10 @@ pub fn jump(random: &mut Random) -> Vec<u32> {
 
 /// A new pointer or number.
 pub fn constant(random: &mut Random) -> Vec<u32> {
-    let (rd, value) =
-        if random.once_in(3) { (random.register(), random.integer()) } else { (random.pick(&POINTERS), pointer(random)) };
+    let (rd, value) = if random.once_in(3) {
+        (random.register(), random.integer())
+    } else {
+        (random.pick(&POINTERS), pointer(random))
+    };
     li(rd, value, &mut [0; LI_MAX]).to_vec()
 }
