@@ -53,7 +53,7 @@ impl Asm {
 
     /// Goes on at a later address.
     pub fn skip_to(&mut self, at: u64) {
-        assert!(at >= self.here() && at % 4 == 0, "only forward");
+        assert!(at >= self.here() && at.is_multiple_of(4), "only forward");
         self.words.resize(((at - self.base) / 4) as usize, 0);
     }
 

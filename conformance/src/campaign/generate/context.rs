@@ -44,7 +44,7 @@ pub fn context(recipe: &Recipe, random: &mut Random, spaces: &Spaces, offsets: &
     }
     let bare = mode == Mode::M || csrs[position] & satp::MODE == 0;
     let alias = if mode.privilege() == 0 && !bare { USER_ALIAS } else { 0 };
-    let pc = CODE + random.pick(offsets) | alias;
+    let pc = (CODE + random.pick(offsets)) | alias;
     let mut x: Vec<u64> = (0..31).map(|_| random.integer()).collect();
     for register in POINTERS {
         x[usize::from(register) - 1] = pointer(random);
@@ -77,7 +77,7 @@ pub fn pointer(random: &mut Random) -> u64 {
         18 => HOSTILE_MEGA + random.below(3) as u64 * 0x20_0000 + offset,
         19 => GIGA + random.below(3) as u64 * 0x4000_0000 + (DATA & 0x3fff_ffff) + offset,
         20 => TERA + DATA + offset,
-        21 => !0 << 32 | DATA + offset,
+        21 => (!0 << 32) | (DATA + offset),
         22 => (DATA + offset) | 1 << random.below(64),
         _ => random.integer(),
     }

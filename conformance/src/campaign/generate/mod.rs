@@ -83,7 +83,7 @@ impl Recipe {
 }
 
 const fn napot(base: u64, size: u64) -> u64 {
-    base >> 2 | (size >> 3) - 1
+    (base >> 2) | ((size >> 3) - 1)
 }
 
 /// Locked: code, tables of contexts, all of memory without execution, and nothing else. Open: some entries on data.
@@ -117,7 +117,7 @@ fn random_entry(random: &mut Random) -> (u64, u8) {
         1 => ((page + 4 * random.below(1024) as u64) >> 2, permissions | pmpcfg::A_OFF),
         _ => {
             let size = 8 << random.below(8);
-            (napot(page + random.below(4096) as u64 & !(size - 1), size), permissions | pmpcfg::A_NAPOT)
+            (napot((page + random.below(4096) as u64) & !(size - 1), size), permissions | pmpcfg::A_NAPOT)
         }
     }
 }
