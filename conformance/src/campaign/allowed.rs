@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub enum Peer {
     /// Spike.
     Spike,
+    /// QEMU.
+    Qemu,
     /// Our own engine of blocks.
     Blocks,
 }
@@ -20,9 +22,11 @@ pub enum What {
     Bits(u16, u64),
     /// The value of a CSR that counts or stands still as its model likes: ours takes over what the other read.
     Pace(u16),
+    /// Likewise all CSRs from one number to another.
+    PaceRange(u16, u16),
     /// The CSR is not there on one side: programs leave it alone.
     Untouched(u16),
-    /// Likewise all CSRs from one number to another.
+    /// Likewise from one number to another.
     UntouchedRange(u16, u16),
     /// The log says of a write to this CSR what was written, not what it became.
     LogOfWrite(u16),
@@ -36,6 +40,8 @@ pub enum What {
     Dirtier(u16),
     /// Theirs writes the first page of a store whose second page faults: ours follows.
     HalfStore,
+    /// Theirs does not check the whole of what a failing store-conditional would have written: the program ends there.
+    FailingStore,
     /// Programs don't write the CSR but in their contexts.
     Unwritten(u16),
     /// A store-conditional that ours would let succeed fails.
@@ -148,6 +154,11 @@ pub const ALLOWED: &[Allowed] = &[
         peer: Some(Peer::Spike),
         reason: "\"Load and Store Instructions\": misaligned stores need not be atomic, not with regard to faults either",
     },
+    Allowed {
+        what: What::FailingStore,
+        peer: Some(Peer::Spike),
+        reason: "\"Zalrsc\": whether an SC that fails anyway needs permission to store is not said",
+    },
     guarded(csr::SATP, GUARDED),
     guarded(csr::VSATP, GUARDED),
     guarded(csr::HGATP, GUARDED),
@@ -199,10 +210,14 @@ pub fn own_pace(number: u16) -> bool {
 }
 
 /// What a CSR is read as may be `theirs` where it is `mine` with us.
-pub fn read_may_differ(row: &Allowed, number: u16, mine: u64, theirs: u64) -> bool {
+pub fn read_may_differ(peer: Peer, row: &Allowed, number: u16, mine: u64, theirs: u64) -> bool {
+    if row.peer.is_some_and(|only| only != peer) {
+        return false;
+    }
     let is_cause = matches!(number, csr::MCAUSE | csr::SCAUSE | csr::VSCAUSE);
     match row.what {
         What::Pace(other) => other == number,
+        What::PaceRange(first, last) => (first..=last).contains(&number),
         What::Bits(other, bits) => other == number && (mine ^ theirs) & !bits == 0,
         What::Transformed(other) => other == number && theirs == 0 && mine & 1 != 0,
         What::Cause(here, there) => is_cause && (mine, theirs) == (here, there),
@@ -211,7 +226,10 @@ pub fn read_may_differ(row: &Allowed, number: u16, mine: u64, theirs: u64) -> bo
 }
 
 /// A CSR may be written as `theirs` where ours has become `mine`; ours then follows.
-pub fn write_may_differ(row: &Allowed, number: u16, mine: u64, theirs: u64) -> bool {
+pub fn write_may_differ(peer: Peer, row: &Allowed, number: u16, mine: u64, theirs: u64) -> bool {
+    if row.peer.is_some_and(|only| only != peer) {
+        return false;
+    }
     match row.what {
         What::OtherFields(other) => other == number && (mine ^ theirs) & satp::MODE == 0,
         What::Dirtier(other) => {

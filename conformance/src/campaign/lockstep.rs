@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::allowed::untouchable;
 use super::coverage::{Coverage, csr_access};
 use super::elf::Image;
+use super::layout::{PAGE, USER_ALIAS};
 use super::ours::Ours;
 
 /// What two machines don't agree on.
@@ -29,6 +30,8 @@ pub enum Item {
     Csr(u16),
     /// A doubleword of memory.
     Memory(u64),
+    /// Something that the specification leaves open, and that can't be followed.
+    Choice,
     /// The other machine has stopped.
     Silence,
 }
@@ -43,6 +46,7 @@ impl fmt::Display for Item {
             Item::F(register) => write!(f, "f{register}"),
             Item::Csr(number) => write!(f, "{}", rv_isa::csr::name(*number).unwrap_or("a csr")),
             Item::Memory(address) => write!(f, "memory at {address:#x}"),
+            Item::Choice => write!(f, "a choice"),
             Item::Silence => write!(f, "silence"),
         }
     }
@@ -218,7 +222,7 @@ pub fn run(image: &Image, follower: &mut dyn Follower, limits: Limits, coverage:
         if bits != 0 {
             watch.suspect = (before.pc, bits, before.mode);
         }
-        if csr_access(bits).is_some_and(|(number, _)| untouchable(number)) {
+        if csr_access(bits).is_some_and(|(number, _)| untouchable(number)) || long_encoding(&ours) {
             run.ending = Ending::Untouchable;
             break;
         }
@@ -232,6 +236,10 @@ pub fn run(image: &Image, follower: &mut dyn Follower, limits: Limits, coverage:
             }
             finding = follower.after(&mut ours, before, event, &mut run.allowed)?;
         }
+        if let Some((Item::Choice, ..)) = finding {
+            run.ending = Ending::Untouchable;
+            break;
+        }
         if let Some((item, mine, theirs)) = finding {
             run.ending = Ending::Differs;
             let Before { mode, pc } = before;
@@ -241,6 +249,13 @@ pub fn run(image: &Image, follower: &mut dyn Follower, limits: Limits, coverage:
         }
     }
     Ok(run)
+}
+
+/// An encoding of more than 32 bits at the end of a page: whether its other parcels are fetched before it is found illegal is not said.
+fn long_encoding(ours: &Ours) -> bool {
+    let pc = ours.pc();
+    let low = if pc % PAGE >= PAGE - 8 { ours.board.0.load(pc & 0xffff_fffe & !USER_ALIAS, 2) } else { None };
+    low.is_some_and(|low| low & 0x1f == 0x1f)
 }
 
 /// Sees when a program gets nowhere.

@@ -14,6 +14,7 @@ pub mod lockstep;
 pub mod ours;
 pub mod peers;
 pub mod program;
+pub mod qemu;
 pub mod random;
 pub mod regression;
 pub mod report;

@@ -103,7 +103,9 @@ impl Regression {
             Item::F(register) => state.f[usize::from(register)],
             Item::Csr(number) => ours.csr(number).context("no such CSR")?,
             Item::Memory(address) => ours.board.0.load(address, 8).context("not in memory")?,
-            Item::Instruction | Item::Silence | Item::Pc | Item::Privilege => bail!("nothing to look at"),
+            Item::Instruction | Item::Silence | Item::Choice | Item::Pc | Item::Privilege => {
+                bail!("nothing to look at")
+            }
         })
     }
 }

@@ -153,8 +153,9 @@ impl Campaign<'_> {
 
     fn program(&self, seed: u64, scratch: &Path, progress: &(dyn Fn(&str) + Sync)) -> Result<()> {
         let program = self.recipe.program(seed);
-        let image = boot::image(&program);
         for opponent in self.opponents {
+            let program = opponent.adapted(&program);
+            let image = boot::image(&program);
             let mut coverage = Coverage::new();
             let run = opponent.run(&image, scratch, &mut coverage)?;
             let new = self.totals.lock().expect("no worker panicked").add(opponent, seed, &run, &coverage);

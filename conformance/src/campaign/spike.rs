@@ -164,7 +164,7 @@ impl Spike {
             return Some((Item::Privilege, before.mode.privilege().into(), record.privilege.into()));
         }
         self.note_writes();
-        take_over(ours, raw, &self.x, allowed);
+        take_over(Peer::Spike, ours, raw, &self.x, allowed);
         registers(ours, &self.x, &self.f).or_else(|| self.csrs(ours, allowed))
     }
 
@@ -184,7 +184,7 @@ impl Spike {
 
 /// Makes ours take a CSR's value from the other, if that is a matter of choice.
 pub fn follow(ours: &mut Ours, number: u16, mine: u64, theirs: u64, counts: &mut [u64]) -> bool {
-    let row = allowed::ALLOWED.iter().position(|row| allowed::write_may_differ(row, number, mine, theirs));
+    let row = allowed::ALLOWED.iter().position(|row| allowed::write_may_differ(Peer::Spike, row, number, mine, theirs));
     if let Some(row) = row {
         counts[row] += 1;
         ours.hart.csr_poke(number, theirs);
@@ -193,7 +193,7 @@ pub fn follow(ours: &mut Ours, number: u16, mine: u64, theirs: u64, counts: &mut
 }
 
 /// What goes at the other's own pace is read as the other read it.
-pub fn take_over(ours: &mut Ours, raw: u32, x: &[u64; 32], counts: &mut [u64]) {
+pub fn take_over(peer: Peer, ours: &mut Ours, raw: u32, x: &[u64; 32], counts: &mut [u64]) {
     let Some((number, _)) = csr_access(raw) else { return };
     let rd = (raw >> 7 & 31) as usize;
     let (mine, theirs) = (ours.hart.state.x[rd], x[rd]);
@@ -203,7 +203,7 @@ pub fn take_over(ours: &mut Ours, raw: u32, x: &[u64; 32], counts: &mut [u64]) {
     // In a guest, supervisor numbers are those of VS registers.
     let numbers = [number, number + 0x100];
     for (row, count) in allowed::ALLOWED.iter().zip(counts) {
-        if numbers.iter().any(|number| allowed::read_may_differ(row, *number, mine, theirs)) {
+        if numbers.iter().any(|number| allowed::read_may_differ(peer, row, *number, mine, theirs)) {
             *count += 1;
             ours.hart.state.x[rd] = theirs;
         }
@@ -250,6 +250,12 @@ impl Follower for Spike {
         allowed: &mut [u64],
     ) -> Result<Option<Finding>> {
         let StepEvent::Retired { raw, .. } = event else {
+            let here = self.record.pc == before.pc && matches!(event, StepEvent::Trapped { .. });
+            if here && is_store_conditional(self.record.raw) {
+                let row = allowed::row(|what| matches!(what, What::FailingStore));
+                allowed[row.expect("a row")] += 1;
+                return Ok(Some((Item::Choice, 0, 0)));
+            }
             if let Some(store) = self.half.take() {
                 write_first_page(ours, *store, allowed);
             }

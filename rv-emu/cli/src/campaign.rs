@@ -64,12 +64,15 @@ pub struct CampaignArgs {
 
 #[derive(Debug, Args)]
 struct Machines {
-    /// spike, blocks (our own other engine), or auto: all that are there.
+    /// spike, qemu, blocks (our own other engine), or auto: all that are there.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "auto", global = true)]
     against: Vec<String>,
     /// Where Spike is [default: $SPIKE, or on the path].
     #[arg(long, value_name = "FILE", global = true)]
     spike: Option<PathBuf>,
+    /// Where QEMU is [default: qemu-system-riscv64, on the path].
+    #[arg(long, value_name = "FILE", global = true)]
+    qemu: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -90,13 +93,14 @@ enum CampaignCommand {
 /// # Errors
 /// If a machine doesn't run, or a file can't be read or written.
 pub fn campaign(args: &CampaignArgs) -> Result<ExitCode> {
-    let wanted = Wanted { names: args.machines.against.clone(), spike: args.machines.spike.clone() };
+    let Machines { against, spike, qemu } = &args.machines;
+    let wanted = Wanted { names: against.clone(), spike: spike.clone(), qemu: qemu.clone() };
     if let Some(CampaignCommand::Replay { files, elf }) = &args.command {
         return replay(files, elf.as_deref(), &wanted);
     }
     let opponents = wanted.find()?;
     for opponent in &opponents {
-        eprintln!("against {} {}", opponent.version, opponent.program.display());
+        eprintln!("against {} {} {}", opponent.version, opponent.program.display(), opponent.cpu);
     }
     let recipe = Recipe::new(|isa| includes(&args.filter_extensions, &format!("{isa:?}")), &modes(&args.modes)?);
     let endless = args.time.is_none() && args.insns.is_none();
