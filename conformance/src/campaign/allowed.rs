@@ -62,6 +62,13 @@ pub struct Allowed {
 const COUNTERS: &str = "Zicntr: cycles and time are those of the model's own clock";
 const IDENTITY: &str = "\"Machine-Level CSRs\": who made it, and which extensions can be switched off";
 const TRIGGERS: &str = "Debug specification: triggers are optional, and we have none";
+const HPM: &str =
+    "\"Hardware Performance Monitor\": which events and counters there are is the implementation's choice";
+const STATUS: &str =
+    "QEMU 7.2 sets GVA for traps without a guest address, and keeps bits of fields that it doesn't have";
+const DELEGATION: &str =
+    "\"medeleg\", \"mideleg\", \"hgeip\": WARL; QEMU 7.2 has guest external interrupts, and other writable bits";
+const TVAL: &str = "QEMU 7.2 leaves values of earlier traps, or 0, where others write an address or the instruction";
 const ENTRIES: &str = "\"Physical Memory Protection CSRs\": 16 entries or 64; those missing read 0, or are not there";
 const GUARDED: &str = "written in contexts only: a stray value would stop the program";
 const TIMERS: &str = "\"stimecmp\": a timer shows in bounded time, not at once";
@@ -69,6 +76,14 @@ const FIOM: &str = "\"menvcfg\": with satp, FIOM must be writable; Spike has it 
 
 const fn pace(number: u16, reason: &'static str) -> Allowed {
     Allowed { what: What::Pace(number), peer: None, reason }
+}
+
+const fn qemu(number: u16, reason: &'static str) -> Allowed {
+    qemu_range(number, number, reason)
+}
+
+const fn qemu_range(first: u16, last: u16, reason: &'static str) -> Allowed {
+    Allowed { what: What::PaceRange(first, last), peer: Some(Peer::Qemu), reason }
 }
 
 const fn untouched(number: u16, reason: &'static str) -> Allowed {
@@ -106,6 +121,28 @@ pub const ALLOWED: &[Allowed] = &[
     pace(csr::MIMPID, IDENTITY),
     pace(csr::MARCHID, IDENTITY),
     pace(csr::MISA, IDENTITY),
+    qemu_range(csr::MHPMEVENT3, csr::MHPMEVENT31, HPM),
+    qemu_range(csr::MHPMCOUNTER3, csr::MHPMCOUNTER31, HPM),
+    qemu_range(csr::HPMCOUNTER3, csr::HPMCOUNTER31, HPM),
+    qemu_range(csr::MINSTRET, csr::MINSTRET, COUNTERS),
+    qemu_range(csr::INSTRET, csr::INSTRET, COUNTERS),
+    qemu(csr::HEDELEG, DELEGATION),
+    qemu(csr::MEDELEG, DELEGATION),
+    qemu(csr::MIDELEG, DELEGATION),
+    qemu(csr::MCOUNTINHIBIT, HPM),
+    qemu(csr::HGEIP, DELEGATION),
+    qemu(csr::MVENDORID, IDENTITY),
+    qemu(csr::MSTATUS, STATUS),
+    qemu(csr::SSTATUS, STATUS),
+    qemu(csr::VSSTATUS, STATUS),
+    qemu(csr::HSTATUS, STATUS),
+    qemu(csr::MTVAL, TVAL),
+    qemu(csr::STVAL, TVAL),
+    qemu(csr::VSTVAL, TVAL),
+    qemu(csr::MTVAL2, TVAL),
+    qemu(csr::HTVAL, TVAL),
+    qemu(csr::MTINST, TVAL),
+    qemu(csr::HTINST, TVAL),
     untouched(csr::TSELECT, TRIGGERS),
     untouched(csr::TDATA1, TRIGGERS),
     untouched(csr::TDATA2, TRIGGERS),

@@ -13,6 +13,7 @@ pub mod layout;
 pub mod lockstep;
 pub mod ours;
 pub mod peers;
+pub mod process;
 pub mod program;
 pub mod qemu;
 pub mod random;

@@ -3,19 +3,21 @@
 //! Neither an interrupt nor a fetch that fails leaves a state in the log. CSRs are not compared there: handlers and the epilogue read them.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Result, bail};
-use rv_hart::StepEvent;
-use rv_isa::csr;
-use rv_isa::fields::{menvcfg, pte};
+use anyhow::{Result, bail};
+use rv_hart::{Costs, Hart, StepEvent};
+use rv_isa::fields::{menvcfg, mstatus, pte};
+use rv_isa::{Class, Op, csr, decode, is_hypervisor_memory};
 
 use super::allowed::Peer;
+use super::coverage::csr_access;
 use super::lockstep::{Before, Finding, Follower, Item};
 use super::ours::Ours;
-use super::program::{CONTEXT_CSRS, Program};
+use super::process::Process;
+use super::program::{CONTEXT_CSRS, NOP, Program};
 use super::spike::{registers, take_over};
 
 /// A state before an instruction.
@@ -29,8 +31,7 @@ struct Snapshot {
 
 /// A running QEMU.
 pub struct Qemu {
-    child: Child,
-    log: BufReader<ChildStdout>,
+    process: Process,
     line: String,
     /// The state before the next instruction that it executes.
     next: Option<Snapshot>,
@@ -77,27 +78,67 @@ pub fn cpu(program: &Path) -> Result<String> {
         }
     }
     let mut cpu = "rv64,h=true".to_owned();
+    if text.contains("pmu-num=") {
+        cpu += ",pmu-num=29";
+    }
     options.iter().for_each(|(name, on)| cpu += &format!(",{name}={on}"));
     Ok(cpu)
 }
 
-/// What this model decides on its own is left out: accessed and dirty bits, which it always sets, and timers, which run in real time.
+/// What this model decides on its own is left out: accessed and dirty bits, which it always sets; timers, which run in real time; and what
+/// CSRs make of bits that are not there, which it keeps.
 pub fn gentle(program: &Program) -> Program {
     let mut program = program.clone();
+    program.probes.clear();
     for (_, entry) in &mut program.entries {
         if *entry & (pte::R | pte::W | pte::X) != 0 {
             *entry |= pte::A | pte::D;
         }
     }
+    let mut hart = Hart::new(0, 0, Costs::FLAT, Vec::new()).expect("a hart");
+    let mut legal = |number: u16, value: u64| {
+        hart.csr_poke(number, value);
+        hart.csr_peek(number).unwrap_or_default()
+    };
+    program.contexts.retain(|context| context.mstatus & mstatus::MPV == 0);
     for context in &mut program.contexts {
+        context.mstatus = legal(csr::MSTATUS, context.mstatus) & !mstatus::SD;
         for (number, value) in CONTEXT_CSRS.iter().zip(&mut context.csrs) {
-            match *number {
-                csr::MENVCFG | csr::HENVCFG => *value &= !(menvcfg::STCE | menvcfg::ADUE),
-                _ => {}
-            }
+            let mask = match *number {
+                csr::MENVCFG | csr::HENVCFG => !(menvcfg::STCE | menvcfg::ADUE),
+                csr::MIP | csr::HVIP | csr::MIE => 0,
+                csr::STIMECMP | csr::VSTIMECMP => {
+                    *value = !0;
+                    continue;
+                }
+                csr::VSSTATUS => !mstatus::SD,
+                _ => !0,
+            };
+            *value = legal(*number, *value) & mask;
         }
     }
+    for unit in program.code.iter_mut().filter(|unit| writes_csr(unit) || unjudged(unit)) {
+        unit.iter_mut().for_each(|parcel| *parcel = NOP);
+    }
     program
+}
+
+/// What this model is no judge of. Atomics: it model reports their faults as those of loads, and its SC compares values instead of reservations.
+fn unjudged(unit: &[u16]) -> bool {
+    let word = |at: usize| u32::from(unit[at]) | u32::from(*unit.get(at + 1).unwrap_or(&0)) << 16;
+    (0..unit.len()).any(|at| {
+        decode(word(at)).is_some_and(|insn| {
+            insn.op.row().class == Class::Amo || insn.op == Op::Wfi || is_hypervisor_memory(insn.op)
+        })
+    })
+}
+
+/// A single write to a CSR with fields.
+fn writes_csr(unit: &[u16]) -> bool {
+    let [low, high] = unit else { return false };
+    let plain = [csr::FFLAGS, csr::FRM, csr::FCSR, csr::SSCRATCH, csr::MSCRATCH, csr::VSSCRATCH];
+    csr_access(u32::from(*low) | u32::from(*high) << 16)
+        .is_some_and(|(number, write)| write && !plain.contains(&number))
 }
 
 impl Qemu {
@@ -106,19 +147,14 @@ impl Qemu {
     /// # Errors
     /// If it doesn't start.
     pub fn start(program: &Path, cpu: &str, elf: &Path) -> Result<Qemu> {
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .args(["-M", "virt", "-m", "16M", "-cpu", cpu, "-bios", "none", "-nographic"])
             .args(["-serial", "none", "-monitor", "none", "-singlestep"])
             .args(["-d", "cpu,fpu,nochain", "-D", "/dev/stdout"])
             .arg("-device")
-            .arg(format!("loader,file={},cpu-num=0", elf.display()))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .with_context(|| format!("{}", program.display()))?;
-        let log = BufReader::with_capacity(1 << 18, child.stdout.take().context("no output")?);
-        let mut qemu = Qemu { child, log, line: String::new(), next: None };
+            .arg(format!("loader,file={},cpu-num=0", elf.display()));
+        let mut qemu = Qemu { process: Process::start(&mut command)?, line: String::new(), next: None };
         qemu.advance()?;
         if qemu.next.is_none() {
             bail!("{} wrote no log", program.display());
@@ -131,7 +167,7 @@ impl Qemu {
         let mut snapshot = Snapshot::default();
         loop {
             self.line.clear();
-            if self.log.read_line(&mut self.line)? == 0 {
+            if self.process.output.read_line(&mut self.line)? == 0 {
                 self.next = None;
                 return Ok(());
             }
@@ -197,14 +233,6 @@ impl Follower for Qemu {
         let Some(next) = &self.next else { return Ok(None) };
         take_over(Peer::Qemu, ours, raw, &next.x, allowed);
         Ok(registers(ours, &next.x, &next.f))
-    }
-}
-
-impl Drop for Qemu {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

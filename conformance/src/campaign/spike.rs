@@ -3,11 +3,11 @@
 //! A line is `core   0: 3 0x0000000080000000 (0x00000297) x5  0x0000000080000000`: privilege, address, bits, and then what was written:
 //! `x` and `f` registers, CSRs as `c768_mstatus`, and `mem` with an address, and a value if it was stored. Traps leave no line.
 
-use std::io::{BufRead, BufReader};
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use rv_hart::mmu::Regime;
 use rv_hart::trap::AccessKind;
 use rv_hart::{HartState, Mode, StepEvent};
@@ -19,6 +19,7 @@ use super::coverage::csr_access;
 use super::layout::{PAGE, RAM, RAM_SIZE};
 use super::lockstep::{Before, Finding, Follower, Item};
 use super::ours::Ours;
+use super::process::Process;
 
 /// A line of the log.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,8 +34,7 @@ pub struct Record {
 
 /// A running Spike.
 pub struct Spike {
-    child: Child,
-    log: BufReader<ChildStdout>,
+    process: Process,
     line: Vec<u8>,
     record: Record,
     /// `record` was not compared yet.
@@ -88,21 +88,15 @@ impl Spike {
     /// # Errors
     /// If it doesn't start.
     pub fn start(program: &Path, elf: &Path, entry: u64, steps: u64) -> Result<Spike> {
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .arg(format!("--isa={}", isa()))
             .arg(format!("-m{RAM:#x}:{RAM_SIZE:#x}"))
             .args(["--log-commits", "--log=/dev/stdout"])
             .arg(format!("--instructions={steps}"))
-            .arg(elf)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .with_context(|| format!("{}", program.display()))?;
-        let log = BufReader::with_capacity(1 << 16, child.stdout.take().context("no output")?);
+            .arg(elf);
         let mut spike = Spike {
-            child,
-            log,
+            process: Process::start(&mut command)?,
             line: Vec::new(),
             record: Record::default(),
             fresh: false,
@@ -128,7 +122,7 @@ impl Spike {
         self.fresh = true;
         loop {
             self.line.clear();
-            if self.log.read_until(b'\n', &mut self.line)? == 0 {
+            if self.process.output.read_until(b'\n', &mut self.line)? == 0 {
                 self.ended = true;
                 return Ok(());
             }
@@ -263,14 +257,6 @@ impl Follower for Spike {
         };
         self.fresh = false;
         Ok(self.compare(ours, before, raw, allowed))
-    }
-}
-
-impl Drop for Spike {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
