@@ -123,7 +123,8 @@ pub fn gentle(program: &Program) -> Program {
     program
 }
 
-/// What this model is no judge of. Atomics: it model reports their faults as those of loads, and its SC compares values instead of reservations.
+/// What this model is no judge of: atomics, whose faults it reports as those of loads, and whose SC compares values instead of
+/// reservations; HLV and HSV; and WFI, at which its log stops.
 fn unjudged(unit: &[u16]) -> bool {
     let word = |at: usize| u32::from(unit[at]) | u32::from(*unit.get(at + 1).unwrap_or(&0)) << 16;
     (0..unit.len()).any(|at| {

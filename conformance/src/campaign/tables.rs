@@ -32,6 +32,7 @@ struct Space {
 #[derive(Default)]
 pub struct Tables {
     entries: BTreeMap<u64, u64>,
+    loose: Vec<u64>,
     used: u64,
     shaky: u64,
 }
@@ -46,6 +47,11 @@ impl Tables {
     /// Entries, by address.
     pub fn entries(&self) -> Vec<(u64, u64)> {
         self.entries.iter().filter(|entry| *entry.1 != 0).map(|(address, value)| (*address, *value)).collect()
+    }
+
+    /// Places of entries that code may change.
+    pub fn loose(&self) -> &[u64] {
+        &self.loose
     }
 
     fn table(&mut self, shaky: bool, pages: u64) -> u64 {
@@ -77,7 +83,11 @@ impl Tables {
                 }
             };
         }
-        self.entries.insert(slot(space, table, va, level), entry);
+        let place = slot(space, table, va, level);
+        self.entries.insert(place, entry);
+        if shaky {
+            self.loose.push(place);
+        }
     }
 
     /// A first stage, for HS-mode and U-mode or their guest twins.
@@ -119,7 +129,7 @@ impl Tables {
         let all = pte::R | pte::W | pte::U | LEAF;
         for page in 0..DATA_PAGES {
             let va = DATA + page * PAGE;
-            let entry = if random.once_in(6) { self.hostile_entry(random) } else { to(va) | all };
+            let entry = if random.once_in(6) { hostile_entry(random) } else { to(va) | all };
             self.map(space, va, 0, entry);
         }
         self.map(space, TABLES, 1, to(TABLES) | all);
@@ -138,39 +148,39 @@ impl Tables {
 
     fn hostile(&mut self, random: &mut Random, space: Space) {
         for page in 0..HOSTILE_PAGES {
-            let entry = self.hostile_entry(random);
+            let entry = hostile_entry(random);
             self.map(space, HOSTILE + page * PAGE, 0, entry);
         }
         for page in 0..3 {
             let misaligned = if random.once_in(3) { 1 << random.below(9) } else { 0 };
-            let flags = self.hostile_entry(random) & !pte::PPN & !pte::X;
+            let flags = hostile_entry(random) & !pte::PPN & !pte::X;
             let va = HOSTILE_MEGA + page * 0x20_0000;
             self.map(space, va, 1, to(DATA) | misaligned << pte::PPN_SHIFT | flags);
             let giga = GIGA + page * 0x4000_0000;
-            let flags = self.hostile_entry(random) & !pte::PPN & !pte::X;
+            let flags = hostile_entry(random) & !pte::PPN & !pte::X;
             self.map(space, giga, 2, to(0x8000_0000) | misaligned << pte::PPN_SHIFT | flags);
         }
         if space.levels > 3 {
-            let flags = self.hostile_entry(random) & !pte::PPN & !pte::X;
+            let flags = hostile_entry(random) & !pte::PPN & !pte::X;
             self.map(space, TERA, 3, flags);
         }
     }
+}
 
-    /// A leaf for data, right or wrong in some way.
-    fn hostile_entry(&mut self, random: &mut Random) -> u64 {
-        let page = DATA + random.below(DATA_PAGES as usize) as u64 * PAGE;
-        let all = pte::R | pte::W | pte::U | LEAF;
-        match random.below(12) {
-            0..=2 => to(page) | random.bits() & 0x3ff & !pte::X | pte::V,
-            3 | 4 => to(page) | all & !random.pick(&[pte::A, pte::D, pte::A | pte::D]),
-            5 => to(page) | all & !(pte::R | pte::W) | pte::X,
-            6 => to(page) | all | 1 << (54 + random.below(10)),
-            7 => to(page) | all & !random.pick(&[pte::V, pte::R, pte::W, pte::U]),
-            8 => to(HOSTILE + random.below(HOSTILE_PAGES as usize) as u64 * PAGE) | all,
-            9 => to(random.bits()) & pte::PPN | all,
-            10 => to(page) | all ^ pte::U,
-            _ => to(page) | all,
-        }
+/// A leaf for data, right or wrong in some way.
+pub fn hostile_entry(random: &mut Random) -> u64 {
+    let page = DATA + random.below(DATA_PAGES as usize) as u64 * PAGE;
+    let all = pte::R | pte::W | pte::U | LEAF;
+    match random.below(12) {
+        0..=2 => to(page) | random.bits() & 0x3ff & !pte::X | pte::V,
+        3 | 4 => to(page) | all & !random.pick(&[pte::A, pte::D, pte::A | pte::D]),
+        5 => to(page) | all & !(pte::R | pte::W) | pte::X,
+        6 => to(page) | all | 1 << (54 + random.below(10)),
+        7 => to(page) | all & !random.pick(&[pte::V, pte::R, pte::W, pte::U]),
+        8 => to(HOSTILE + random.below(HOSTILE_PAGES as usize) as u64 * PAGE) | all,
+        9 => to(random.bits()) & pte::PPN | all,
+        10 => to(page) | all ^ pte::U,
+        _ => to(page) | all,
     }
 }
 

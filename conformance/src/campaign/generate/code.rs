@@ -1,7 +1,10 @@
 //! Random code, unit by unit.
 
 use rv_isa::asm::{LI_MAX, li};
-use rv_isa::asm::{T5, T6, ZERO, addi, auipc, csrrsi, csrrw, hfence_gvma, hfence_vvma, mret, sfence_vma, sret, wfi};
+use rv_isa::asm::{
+    T5, T6, ZERO, addi, auipc, csrrc, csrrs, csrrsi, csrrw, hfence_gvma, hfence_vvma, mret, sd, sfence_vma, sret, wfi,
+};
+use rv_isa::fields::{mstatus, satp};
 use rv_isa::{CompressedFormat, CompressedRow, Fields, Op, csr, encode};
 
 use super::Recipe;
@@ -10,6 +13,7 @@ use super::operands::{self, is_memory};
 use crate::campaign::allowed::{untouchable, unwritten};
 use crate::campaign::layout::{CODE, CODE_SIZE, HANDLERS};
 use crate::campaign::random::Random;
+use crate::campaign::tables::hostile_entry;
 
 /// CSRs that hold a different value on other models with reason: nothing is made of what is read from them.
 fn seen_differently(number: u16) -> bool {
@@ -53,7 +57,11 @@ fn unit(recipe: &Recipe, random: &mut Random, spaces: &Spaces) -> Vec<u16> {
         90 => vec![tame(random.bits() as u32 & 0xffff) as u16],
         91 => parcels(&[tame(random.bits() as u32 | 3)]),
         92 => parcels(&[nearly(recipe, random)]),
-        93 => translation_unit(random, spaces),
+        93 => match random.below(3) {
+            0 => parcels(&edit(random, spaces)),
+            1 => parcels(&other_privilege(random)),
+            _ => translation_unit(random, spaces),
+        },
         94..=95 => operands::reservation(random),
         96 => parcels(&operands::patch(recipe, random)),
         97..=98 => parcels(&operands::jump(random)),
@@ -112,11 +120,34 @@ fn translation_unit(random: &mut Random, spaces: &Spaces) -> Vec<u16> {
         (csr::VSATP, &spaces.guest),
         (csr::HGATP, &spaces.second),
     ]);
-    let value = random.pick(values);
+    let value = random.pick(values) ^ if random.once_in(6) { (random.below(16) as u64) << satp::MODE_SHIFT } else { 0 };
     let mut words = li(T5, value, &mut [0; LI_MAX]).to_vec();
     words.push(csrrw(T6, number, T5));
     words.extend([sfence_vma(ZERO, ZERO), hfence_vvma(ZERO, ZERO), hfence_gvma(ZERO, ZERO)]);
     parcels(&words)
+}
+
+/// A new page-table entry, with the fences that it needs. Below M-mode its address means something else.
+fn edit(random: &mut Random, spaces: &Spaces) -> Vec<u32> {
+    let mut words = li(T5, random.pick(&spaces.loose), &mut [0; LI_MAX]).to_vec();
+    words.extend(li(T6, hostile_entry(random), &mut [0; LI_MAX]));
+    words.extend([sd(T6, T5, 0), sfence_vma(ZERO, ZERO), hfence_vvma(ZERO, ZERO), hfence_gvma(ZERO, ZERO)]);
+    words
+}
+
+/// M-mode looks at memory as another mode does ("Memory Privilege in mstatus").
+fn other_privilege(random: &mut Random) -> Vec<u32> {
+    let fields = mstatus::MPP | mstatus::MPV | mstatus::MPRV;
+    let mode = (random.pick(&[0, 1, 3]) << mstatus::MPP_SHIFT) | random.pick(&[0, mstatus::MPV]);
+    let mut words = li(T5, fields, &mut [0; LI_MAX]).to_vec();
+    words.push(csrrc(ZERO, csr::MSTATUS, T5));
+    words.extend(li(T5, mode | mstatus::MPRV, &mut [0; LI_MAX]));
+    words.push(csrrs(ZERO, csr::MSTATUS, T5));
+    for _ in 0..3 {
+        let op = random.pick(&[Op::Ld, Op::Lw, Op::Sd, Op::Sb, Op::AmoaddD, Op::LrW, Op::Fld]);
+        words.push(encode(op, operands::fields(random, op)));
+    }
+    words
 }
 
 /// A compressed instruction with random operands; jumps go forward.

@@ -5,7 +5,7 @@ use rv_isa::csr;
 use rv_isa::fields::{menvcfg, mip, mstatus, satp};
 
 use super::Recipe;
-use crate::campaign::layout::{CODE, DATA, DATA_PAGES, HS_HANDLER, PAGE, PATCH, USER_ALIAS, VS_HANDLER};
+use crate::campaign::layout::{CODE, CODE_SIZE, DATA, DATA_PAGES, HS_HANDLER, PAGE, PATCH, USER_ALIAS, VS_HANDLER};
 use crate::campaign::program::{CONTEXT_CSRS, Context};
 use crate::campaign::random::Random;
 use crate::campaign::tables::{GIGA, HOSTILE, HOSTILE_MEGA, HOSTILE_PAGES, TERA};
@@ -18,6 +18,8 @@ pub struct Spaces {
     pub guest: Vec<u64>,
     /// Second stages.
     pub second: Vec<u64>,
+    /// Places of page-table entries that code may change.
+    pub loose: Vec<u64>,
 }
 
 /// What all contexts of a program have in common. Timers fire always or never: models differ in when they look at them.
@@ -78,6 +80,9 @@ pub fn pointer(random: &mut Random) -> u64 {
         19 => GIGA + random.below(3) as u64 * 0x4000_0000 + (DATA & 0x3fff_ffff) + offset,
         20 => TERA + DATA + offset,
         21 => (!0 << 32) | (DATA + offset),
+        22 if random.once_in(2) => {
+            ((CODE + random.below(CODE_SIZE as usize) as u64) & !3) | random.pick(&[0, USER_ALIAS])
+        }
         22 => (DATA + offset) | 1 << random.below(64),
         _ => random.integer(),
     }

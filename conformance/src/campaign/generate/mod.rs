@@ -61,7 +61,7 @@ impl Recipe {
             ..Program::default()
         };
         program.data = (0..DATA_PAGES * PAGE / 8).map(|_| random.float()).collect();
-        let spaces = context::Spaces { first, guest, second };
+        let spaces = context::Spaces { first, guest, second, loose: tables.loose().to_vec() };
         program.code = code::units(self, &mut random, &spaces);
         let offsets = program.offsets();
         let constants = context::Constants {
