@@ -3,6 +3,7 @@
 use rv_isa::cause;
 
 use super::{Core, Hart};
+use crate::bus::Bus;
 use crate::mmu::pmp::{self, PmpAccess};
 use crate::mmu::tlb::Perms;
 use crate::mmu::walk::{Leaf, Touched, Walk};
@@ -15,6 +16,15 @@ use crate::trap::{Access, AccessKind, Source, Tinst, Trap};
 struct Piece {
     phys: u64,
     len: u8,
+}
+
+impl Hart {
+    /// Where a load or store of the byte at `va` would go now, for an observer; `None` if it would trap. As an access would, it may mark
+    /// page-table entries and fill the TLB.
+    pub fn data_address(&mut self, bus: &mut dyn Bus, va: u64, kind: AccessKind, regime: Regime) -> Option<u64> {
+        let access = Access { kind, source: Source::Int, size: 1, va };
+        Core { hart: self, bus }.resolve(access, va, 1, regime).ok()
+    }
 }
 
 impl Core<'_> {
