@@ -42,6 +42,8 @@ pub enum What {
     HalfStore,
     /// Theirs does not check the whole of what a failing store-conditional would have written: the program ends there.
     FailingStore,
+    /// Theirs reports the start of a cache block where ours reports the address within it that the instruction was given.
+    BlockAddress,
     /// Programs don't write the CSR but in their contexts.
     Unwritten(u16),
     /// A store-conditional that ours would let succeed fails.
@@ -76,6 +78,10 @@ const FIOM: &str = "\"menvcfg\": with satp, FIOM must be writable; Spike has it 
 
 const fn pace(number: u16, reason: &'static str) -> Allowed {
     Allowed { what: What::Pace(number), peer: None, reason }
+}
+
+const fn pace_range(first: u16, last: u16, reason: &'static str) -> Allowed {
+    Allowed { what: What::PaceRange(first, last), peer: None, reason }
 }
 
 const fn qemu(number: u16, reason: &'static str) -> Allowed {
@@ -121,9 +127,9 @@ pub const ALLOWED: &[Allowed] = &[
     pace(csr::MIMPID, IDENTITY),
     pace(csr::MARCHID, IDENTITY),
     pace(csr::MISA, IDENTITY),
-    qemu_range(csr::MHPMEVENT3, csr::MHPMEVENT31, HPM),
-    qemu_range(csr::MHPMCOUNTER3, csr::MHPMCOUNTER31, HPM),
-    qemu_range(csr::HPMCOUNTER3, csr::HPMCOUNTER31, HPM),
+    Allowed { what: What::UntouchedRange(csr::MHPMEVENT3, csr::MHPMEVENT31), peer: None, reason: HPM },
+    pace_range(csr::MHPMCOUNTER3, csr::MHPMCOUNTER31, HPM),
+    pace_range(csr::HPMCOUNTER3, csr::HPMCOUNTER31, HPM),
     qemu_range(csr::MINSTRET, csr::MINSTRET, COUNTERS),
     qemu_range(csr::INSTRET, csr::INSTRET, COUNTERS),
     qemu(csr::HEDELEG, DELEGATION),
@@ -196,6 +202,11 @@ pub const ALLOWED: &[Allowed] = &[
         peer: Some(Peer::Spike),
         reason: "\"Zalrsc\": whether an SC that fails anyway needs permission to store is not said",
     },
+    Allowed {
+        what: What::BlockAddress,
+        peer: Some(Peer::Spike),
+        reason: "CMO, \"Page Fault, Guest-Page Fault, and Access Fault Exceptions\": xtval is the value of rs1; Spike clears its low bits",
+    },
     guarded(csr::SATP, GUARDED),
     guarded(csr::VSATP, GUARDED),
     guarded(csr::HGATP, GUARDED),
@@ -254,6 +265,7 @@ pub fn read_may_differ(peer: Peer, row: &Allowed, number: u16, mine: u64, theirs
     let is_cause = matches!(number, csr::MCAUSE | csr::SCAUSE | csr::VSCAUSE);
     match row.what {
         What::Pace(other) => other == number,
+        What::BlockAddress => matches!(number, csr::MTVAL | csr::STVAL | csr::VSTVAL) && mine & !63 == theirs,
         What::PaceRange(first, last) => (first..=last).contains(&number),
         What::Bits(other, bits) => other == number && (mine ^ theirs) & !bits == 0,
         What::Transformed(other) => other == number && theirs == 0 && mine & 1 != 0,

@@ -272,14 +272,14 @@ fn bits_with(state: &HartState, isa: Isa, bits: u64) -> u64 {
     if state.isa.has(isa) { bits } else { 0 }
 }
 
-/// Replaces the fields in `mask` of an environment configuration. CBIE is WARL without the value 2, PMM without 1: those leave them alone.
+/// Replaces the fields in `mask` of an environment configuration. CBIE is WARL without the value 2, PMM without 1: those turn into 0.
 fn legal_envcfg(old: u64, new: u64, mask: u64) -> u64 {
-    let mut mask = mask;
+    let mut new = new;
     if new & menvcfg::CBIE == 2 << menvcfg::CBIE_SHIFT {
-        mask &= !menvcfg::CBIE;
+        new &= !menvcfg::CBIE;
     }
     if new & menvcfg::PMM == 1 << menvcfg::PMM_SHIFT {
-        mask &= !menvcfg::PMM;
+        new &= !menvcfg::PMM;
     }
     old & !mask | new & mask
 }

@@ -1,10 +1,13 @@
 //! Atomics: the A extension, Zabha, Zacas and Zawrs. Harts run one at a time, so that acquire and release need nothing.
 
+use rv_isa::fields::{hstatus, mstatus};
+
 use super::Outcome;
 use super::system::helpers;
 use crate::engine::{AmoFn, Engine, Flow, Operands};
 use crate::hart::Core;
 use crate::interp::arithmetic::sign_extend;
+use crate::mode::Mode;
 use crate::trap::{Access, AccessKind, Source, Trap};
 
 macro_rules! amos {
@@ -78,10 +81,22 @@ helpers! {
     amocas_d => |core, o| compare_and_swap(core, o, 8);
     /// Compare and swap a quadword, in pairs of registers.
     amocas_q => compare_and_swap_pair;
-    /// Wait for a change of the reservation set. The wait may end for any reason, and does so at once.
-    wrs_nto => |_, _| Ok(Flow::Next);
-    /// The same for a short time.
+    /// Wait for a change of the reservation set.
+    wrs_nto => wait_on_reservation;
+    /// The same for a short time, which is over at once.
     wrs_sto => |_, _| Ok(Flow::Next);
+}
+
+/// The wait may end for any reason, and does so at once, unless TW or VTW bound it: their time is 0, as for WFI ("Zawrs").
+fn wait_on_reservation(core: &mut Core<'_>, o: &Operands) -> Result<Flow, Trap> {
+    let csr = &core.hart.state.csr;
+    let refusal = match core.hart.state.mode {
+        Mode::M => None,
+        _ if csr.mstatus & mstatus::TW != 0 => Some(Refusal::Illegal),
+        Mode::VS | Mode::VU if csr.hstatus & hstatus::VTW != 0 => Some(Refusal::Virtual),
+        _ => None,
+    };
+    refusal.map_or(Ok(Flow::Next), |refusal| Err(refusal.trap(o.raw)))
 }
 
 fn load_reserved(core: &mut Core<'_>, o: &Operands, size: u8) -> Result<Flow, Trap> {
