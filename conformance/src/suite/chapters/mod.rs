@@ -1,6 +1,7 @@
 //! The chapters: instructions by extension, then the privileged architecture by subject. Each file is one of them, or one kind of instruction.
 
 mod atomic;
+mod compressed;
 mod control;
 mod csr;
 mod environment;
@@ -124,6 +125,7 @@ fn directed(isa: Isa) -> Vec<Case> {
         Isa::I => control::jumps(),
         Isa::Zalrsc => atomic::reservations(),
         Isa::F | Isa::D | Isa::Zfh | Isa::Zfhmin | Isa::Zfa => float::directed(isa),
+        Isa::Zca | Isa::Zcb | Isa::Zcd | Isa::Zcmop => compressed::directed(isa),
         Isa::Zacas => atomic::compare_and_swap(),
         Isa::Zicsr => csr::side_effects(),
         _ => Vec::new(),

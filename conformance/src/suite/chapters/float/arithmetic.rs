@@ -233,3 +233,50 @@ pub fn near<F: Format>(number: f64) -> u64 {
     let rounded: StatusAnd<Narrow<F>> = value::<D>(number.to_bits()).convert_r(Round::TowardZero, &mut false);
     bits::<F>(rounded.value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: u64 = 0x3ff0_0000_0000_0000;
+    const NORMAL: u64 = 0x0010_0000_0000_0000;
+    const LARGEST: u64 = 0x7fef_ffff_ffff_ffff;
+
+    /// Both results are the smallest normal number, but only one would be if exponents went on below it.
+    #[test]
+    fn tininess_is_seen_after_rounding() {
+        let even = Round::NearestTiesToEven;
+        assert_eq!(mul::<D>([NORMAL, ONE - 1, 0], even), (NORMAL, UF | NX));
+        assert_eq!(mul::<D>([NORMAL + 1, ONE - 2, 0], even), (NORMAL, NX));
+        assert_eq!(mul::<D>([NORMAL + 1, ONE - 2, 0], Round::TowardZero), (NORMAL - 1, UF | NX));
+        assert_eq!(add::<D>([NORMAL, 1 | 1 << 63, 0], even), (NORMAL - 1, 0), "tiny but exact");
+    }
+
+    #[test]
+    fn overflow_is_flagged_whatever_the_result() {
+        let two = 2f64.to_bits();
+        assert_eq!(mul::<D>([LARGEST, two, 0], Round::NearestTiesToEven), (f64::INFINITY.to_bits(), OF | NX));
+        assert_eq!(mul::<D>([LARGEST, two, 0], Round::TowardZero), (LARGEST, OF | NX));
+        assert_eq!(add::<D>([LARGEST, ONE, 0], Round::TowardZero), (LARGEST, NX));
+    }
+
+    #[test]
+    fn roots_and_integers() {
+        let even = Round::NearestTiesToEven;
+        for number in [2.0, 3.0, 0.1, 1e-310, 1.5e-323, 1.7e308, 152.2756] {
+            assert_eq!(sqrt::<D>([f64::to_bits(number), 0, 0], even), (number.sqrt().to_bits(), NX), "{number}");
+        }
+        assert_eq!(sqrt::<D>([6.25f64.to_bits(), 0, 0], even), (2.5f64.to_bits(), 0));
+        assert_eq!(to_integer::<D, 32, false>([(-0.9f64).to_bits(), 0, 0], Round::TowardZero), (0, NX));
+        assert_eq!(to_integer::<D, 32, false>([(-1f64).to_bits(), 0, 0], even), (0, NV));
+        assert_eq!(to_integer::<D, 64, true>([2f64.powi(63).to_bits(), 0, 0], even), (i64::MAX as u64, NV));
+        assert_eq!(to_word_modulo([(2f64.powi(33) + 5.5).to_bits(), 0, 0], even), (5, NV));
+    }
+
+    #[test]
+    fn products_are_not_rounded_before_the_sum() {
+        let operands = [ONE + 1, ONE - 2, ONE | 1 << 63];
+        let (bits, flags) = madd::<D>(operands, Round::NearestTiesToEven);
+        assert_eq!((f64::from_bits(bits), flags), (-(2f64.powi(-104)), 0));
+    }
+}

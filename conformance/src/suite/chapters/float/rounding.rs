@@ -36,15 +36,28 @@ pub fn reserved(subject: &Subject) -> Vec<Case> {
     fixed.into_iter().chain(dynamic).collect()
 }
 
-/// fcsr, fflags and frm: the same bits by three names.
+fn named(what: &str) -> Case {
+    case(what, SECTION, Mode::M).needs(Isa::F)
+}
+
+fn read(rd: u8, number: u16) -> u32 {
+    asm::csrrs(rd, number, ZERO)
+}
+
+fn write(number: u16, rs1: u8) -> u32 {
+    asm::csrrw(ZERO, number, rs1)
+}
+
+/// fcsr, fflags and frm.
 pub fn fcsr() -> Vec<Case> {
-    let named = |what: &str| case(what, SECTION, Mode::M).needs(Isa::F);
-    let read = |rd, number| asm::csrrs(rd, number, ZERO);
-    let write = |number, rs1| asm::csrrw(ZERO, number, rs1);
+    let cases = [fields(), flags(), reserved_dynamic_mode()].concat();
+    cases.into_iter().flat_map(|case| case.in_modes(&Mode::ALL)).collect()
+}
+
+/// The same bits by three names.
+fn fields() -> Vec<Case> {
     let all_three = [read(A1, csr::FCSR), read(A2, csr::FRM), read(A3, csr::FFLAGS)];
-    let one_by_zero = [asm::fmv_w_x(FA0, A0), asm::fmv_w_x(FA1, ZERO), asm::fdiv_s(FA2, FA0, FA1)];
-    let inexact = [asm::fmv_w_x(FA3, A5), asm::fadd_s(FA2, FA0, FA3)];
-    let cases = [
+    vec![
         named("fcsr holds frm above fflags")
             .x(A0, 0x6a)
             .run(write(csr::FCSR, A0))
@@ -104,6 +117,14 @@ pub fn fcsr() -> Vec<Case> {
             .reg(A2, 0x11)
             .reg(A3, 0x19)
             .reg(A4, 9),
+    ]
+}
+
+/// Flags accumulate.
+fn flags() -> Vec<Case> {
+    let one_by_zero = [asm::fmv_w_x(FA0, A0), asm::fmv_w_x(FA1, ZERO), asm::fdiv_s(FA2, FA0, FA1)];
+    let inexact = [asm::fmv_w_x(FA3, A5), asm::fadd_s(FA2, FA0, FA3)];
+    vec![
         named("flags accumulate")
             .x(A0, 0x3f80_0000)
             .x(A5, 1)
@@ -124,6 +145,12 @@ pub fn fcsr() -> Vec<Case> {
             .completes()
             .reg(A1, DZ.into())
             .reg(A2, 0),
+    ]
+}
+
+/// frm matters to what is rounded dynamically, and to nothing else.
+fn reserved_dynamic_mode() -> Vec<Case> {
+    vec![
         named("a static mode works while frm is reserved")
             .x(A0, 0x3f80_0000)
             .runs(&[asm::csrrwi(ZERO, csr::FRM, 5), asm::fmv_w_x(FA0, A0)])
@@ -145,6 +172,5 @@ pub fn fcsr() -> Vec<Case> {
             .reg(A1, 0xffff_ffff_bf80_0000)
             .reg(A2, 1)
             .reg(A3, 0x40),
-    ];
-    cases.into_iter().flat_map(|case| case.in_modes(&Mode::ALL)).collect()
+    ]
 }
