@@ -2,7 +2,10 @@
 //!
 //! Tests are under `tests/`, a file for each part of the specification. They state rules in the specification's words and cite its section.
 
+pub mod campaign;
+pub mod elf;
 pub mod foreign;
+pub mod suite;
 
 use rv_hart::ext::Extension;
 use rv_hart::{Bus, BusError, Costs, Hart, Mode, Ram, StepEvent, Wires};

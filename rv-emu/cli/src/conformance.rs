@@ -1,10 +1,12 @@
 //! `rv-emu conformance`: one file for each of its subcommands.
 
 mod elf;
+mod emit;
+mod suite;
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::args::{ConformanceArgs, ConformanceCommand};
 
@@ -12,6 +14,8 @@ use crate::args::{ConformanceArgs, ConformanceCommand};
 pub fn conformance(args: &ConformanceArgs) -> Result<ExitCode> {
     match &args.command {
         Some(ConformanceCommand::Elf(args)) => elf::elf(args),
-        None => bail!("nothing to run: see rv-emu conformance --help"),
+        Some(ConformanceCommand::Campaign(args)) => crate::campaign::campaign(args),
+        Some(ConformanceCommand::Emit(args)) => emit::emit(args),
+        None => suite::suite(&args.suite),
     }
 }

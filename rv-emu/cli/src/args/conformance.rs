@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ::conformance::foreign::Filter;
 use clap::{Args, Subcommand};
+use rv_isa::IsaSet;
 
 use super::{MachineArgs, granularity};
 
@@ -13,14 +14,55 @@ use super::{MachineArgs, granularity};
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct ConformanceArgs {
-    /// What to hold against what.
+    /// Something other than the suite.
     #[command(subcommand)]
     pub command: Option<ConformanceCommand>,
+    /// Options of the suite.
+    #[command(flatten)]
+    pub suite: SuiteArgs,
+}
+
+/// Options of the suite.
+#[derive(Debug, Args)]
+pub struct SuiteArgs {
+    /// Extensions of the machine: tests of those that it lacks are left out.
+    #[arg(long, value_name = "ISA", default_value = "max", value_parser = super::isa)]
+    pub isa: IsaSet,
+    /// Only groups (chapter-mode) or tests whose name contains this; with * or ?, whose name matches. May be given again.
+    #[arg(long, value_name = "PATTERN")]
+    pub filter: Vec<Filter>,
+    /// Print the names of all tests with their sections, and exit.
+    #[arg(long)]
+    pub list: bool,
+    /// Groups that run at the same time. Default: as many as the host has CPUs.
+    #[arg(short, long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+    /// Write all tests with their verdicts as JSON; `-` is standard output.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Run the suite on QEMU too (its program, or a name on the PATH), and say where the two differ.
+    #[arg(long, value_name = "PROGRAM")]
+    pub qemu: Option<PathBuf>,
+}
+
+/// Options of `conformance emit`.
+#[derive(Debug, Args)]
+pub struct EmitArgs {
+    /// Where to write the programs, and how to run them.
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// Extensions of the machine that shall run them.
+    #[arg(long, value_name = "ISA", default_value = "default", value_parser = super::isa)]
+    pub isa: IsaSet,
 }
 
 /// The subcommands of `conformance`.
 #[derive(Debug, Subcommand)]
 pub enum ConformanceCommand {
+    /// Write the suite's programs as ELF files, for any RISC-V machine.
+    Emit(EmitArgs),
+    /// Compare the emulator with others, by random programs.
+    Campaign(Box<crate::campaign::CampaignArgs>),
     /// Run test programs of others (ELF), each on a machine of its own.
     Elf(Box<ElfArgs>),
 }
@@ -112,7 +154,7 @@ mod tests {
     fn elf(words: &[&str]) -> Result<Box<ElfArgs>, clap::Error> {
         let cli = Cli::try_parse_from(["rv-emu", "conformance", "elf"].iter().chain(words))?;
         match cli.command {
-            Command::Conformance(ConformanceArgs { command: Some(ConformanceCommand::Elf(args)) }) => Ok(args),
+            Command::Conformance(ConformanceArgs { command: Some(ConformanceCommand::Elf(args)), .. }) => Ok(args),
             _ => panic!("another command"),
         }
     }

@@ -122,6 +122,15 @@ pub(crate) enum Handle {
     Extension { index: usize, number: u16 },
 }
 
+impl Handle {
+    fn number(self) -> u16 {
+        match self {
+            Handle::Standard(row) => row.number,
+            Handle::Extension { number, .. } => number,
+        }
+    }
+}
+
 /// At V=1 an S-level number means the VS-level register ("VS CSRs").
 fn substituted(number: u16, mode: Mode) -> u16 {
     let substitutes = matches!(
@@ -194,6 +203,9 @@ impl Hart {
     }
 
     pub(crate) fn csr_write_row(&mut self, handle: Handle, value: u64) {
+        if let Some(record) = self.record() {
+            record.csr(handle.number());
+        }
         match handle {
             Handle::Standard(row) => (row.write)(self, value),
             Handle::Extension { index, number } => {

@@ -88,7 +88,7 @@ fn load_reserved(core: &mut Core<'_>, o: &Operands, size: u8) -> Result<Flow, Tr
     let va = core.hart.state.x[usize::from(o.rs1)];
     let access = Access { kind: AccessKind::Load, source: Source::Atomic, size, va };
     let phys = core.atomic_address(access)?;
-    let value = core.ram_value(phys, size);
+    let value = core.atomic_read(va, phys, size);
     core.hart.state.reservation = Some(phys);
     core.set_x(o.rd, if size == 4 { value as i32 as u64 } else { value });
     Ok(Flow::Next)
@@ -102,8 +102,7 @@ fn store_conditional(core: &mut Core<'_>, o: &Operands, size: u8) -> Result<Flow
     let phys = core.atomic_address(access)?;
     let success = core.hart.state.reservation.take() == Some(phys);
     if success {
-        core.bus.ram().store(phys, size, value);
-        core.after_store();
+        core.atomic_write(va, phys, size, value);
     }
     core.set_x(o.rd, u64::from(!success));
     Ok(Flow::Next)
@@ -115,10 +114,9 @@ fn compare_and_swap(core: &mut Core<'_>, o: &Operands, size: u8) -> Result<Flow,
     let (va, expected, new) = (x[usize::from(o.rs1)], x[usize::from(o.rd)], x[usize::from(o.rs2)]);
     let access = Access { kind: AccessKind::Store, source: Source::Atomic, size, va };
     let phys = core.atomic_address(access)?;
-    let old = sign_extend(core.ram_value(phys, size), size);
+    let old = sign_extend(core.atomic_read(va, phys, size), size);
     if old == sign_extend(expected, size) {
-        core.bus.ram().store(phys, size, new);
-        core.after_store();
+        core.atomic_write(va, phys, size, new);
     }
     core.set_x(o.rd, old);
     Ok(Flow::Next)
@@ -129,13 +127,13 @@ fn compare_and_swap_pair(core: &mut Core<'_>, o: &Operands) -> Result<Flow, Trap
     let x = &core.hart.state.x;
     let pair = |r: u8| if r == 0 { [0, 0] } else { [x[usize::from(r)], x[usize::from(r) + 1]] };
     let (expected, new) = (pair(o.rd), pair(o.rs2));
-    let access = Access { kind: AccessKind::Store, source: Source::Atomic, size: 16, va: x[usize::from(o.rs1)] };
+    let va = x[usize::from(o.rs1)];
+    let access = Access { kind: AccessKind::Store, source: Source::Atomic, size: 16, va };
     let phys = core.atomic_address(access)?;
-    let old = [core.ram_value(phys, 8), core.ram_value(phys + 8, 8)];
+    let old = [core.atomic_read(va, phys, 8), core.atomic_read(va.wrapping_add(8), phys + 8, 8)];
     if old == expected {
-        core.bus.ram().store(phys, 8, new[0]);
-        core.bus.ram().store(phys + 8, 8, new[1]);
-        core.after_store();
+        core.atomic_write(va, phys, 8, new[0]);
+        core.atomic_write(va.wrapping_add(8), phys + 8, 8, new[1]);
     }
     if o.rd != 0 {
         core.set_x(o.rd, old[0]);

@@ -217,6 +217,11 @@ pub struct Insn {
 }
 
 impl Insn {
+    /// The name of its compressed form, if it is one.
+    pub fn compressed_name(&self) -> Option<&'static str> {
+        if self.len == 2 { compressed::row(self.raw as u16).map(|form| form.mnemonic) } else { None }
+    }
+
     /// The extensions that it takes: those of its row, and those of its compressed form.
     pub fn isa(&self) -> IsaSet {
         let form = if self.len == 2 { compressed::row(self.raw as u16) } else { None };

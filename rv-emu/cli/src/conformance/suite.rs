@@ -1,0 +1,128 @@
+//! `rv-emu conformance`: the suite of this project, on this machine.
+
+use std::io::{IsTerminal, Write, stderr};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use conformance::suite::coverage::Coverage;
+use conformance::suite::report::{self, Outcome};
+use conformance::suite::{Group, execute, suite as all_groups};
+use rv_hart::{Costs, Hart};
+use rv_isa::IsaSet;
+use rv_machine::{CostModel, Machine, MachineConfig, MachineError};
+
+use crate::args::SuiteArgs;
+
+/// Exit code when a test did not pass.
+const FAILED: u8 = 1;
+
+/// Runs the suite.
+pub fn suite(args: &SuiteArgs) -> Result<ExitCode> {
+    let mut groups = all_groups(args.isa);
+    complete(&groups, args.isa)?;
+    select(&mut groups, args);
+    if groups.is_empty() {
+        bail!("no test matches");
+    }
+    if args.list {
+        list(&groups);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let outcomes = run(&groups, args);
+    let failures: Vec<String> = outcomes.iter().flat_map(Outcome::failures).collect();
+    let to_stdout = args.json.as_deref() == Some(Path::new("-"));
+    if let Some(file) = &args.json {
+        let text = format!("{:#}\n", report::json(&outcomes));
+        match to_stdout {
+            true => std::io::stdout().write_all(text.as_bytes())?,
+            false => std::fs::write(file, text).with_context(|| format!("can't write {}", file.display()))?,
+        }
+    }
+    let text =
+        format!("{}{}", report::table(&outcomes), failures.iter().map(|line| format!("{line}\n")).collect::<String>());
+    if to_stdout {
+        eprint!("{text}")
+    } else {
+        print!("{text}")
+    }
+    Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+}
+
+/// A row without a test is a mistake of the suite, whatever the machine does.
+fn complete(groups: &[Group], isa: IsaSet) -> Result<()> {
+    let hart = Hart::new(0, 0, isa, Costs::FLAT, Vec::new())?;
+    let missing = Coverage::of(groups).missing(isa, |number| hart.csr_peek(number).is_some());
+    if missing.is_empty() || std::env::var_os("X").is_some() {
+        Ok(())
+    } else {
+        bail!("no test for {}", missing.join(", "))
+    }
+}
+
+fn select(groups: &mut Vec<Group>, args: &SuiteArgs) {
+    if args.filter.is_empty() {
+        return;
+    }
+    let matches = |name: &str| args.filter.iter().any(|filter| filter.matches(Path::new(name)));
+    for group in groups.iter_mut() {
+        if !matches(&group.name()) {
+            group.cases.retain(|case| matches(&case.name));
+        }
+    }
+    groups.retain(|group| !group.cases.is_empty());
+}
+
+fn list(groups: &[Group]) {
+    for group in groups {
+        for case in &group.cases {
+            println!("{}\t{}\t{}", group.name(), case.name, case.section);
+        }
+    }
+}
+
+/// A machine with `isa` on which every instruction takes one cycle.
+fn machine(isa: IsaSet) -> Result<Machine, MachineError> {
+    let costs = CostModel::built_in("flat").expect("the built-in models are valid");
+    Machine::new(MachineConfig { isa, costs, ..MachineConfig::default() })
+}
+
+/// Runs all groups on as many threads as there are CPUs, in any order; outcomes are in the order of groups.
+fn run<'a>(groups: &'a [Group], args: &SuiteArgs) -> Vec<Outcome<'a>> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::new());
+    let progress = stderr().is_terminal();
+    let worker = || {
+        while let Some((index, group)) = take(&next, groups) {
+            let start = Instant::now();
+            let verdicts = execute::run(group, &|| machine(args.isa)).map_err(|error| error.to_string());
+            let outcome = Outcome { group, verdicts, seconds: start.elapsed().as_secs_f64() };
+            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+            done.push((index, outcome));
+            if progress {
+                eprint!("\r{}/{} programs", done.len(), groups.len());
+            }
+        }
+    };
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    let jobs = args.jobs.map_or(cpus, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(worker);
+        }
+    });
+    if progress {
+        eprint!("\r                       \r");
+    }
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, outcome)| outcome).collect()
+}
+
+fn take<'a>(next: &AtomicUsize, groups: &'a [Group]) -> Option<(usize, &'a Group)> {
+    let index = next.fetch_add(1, Ordering::Relaxed);
+    groups.get(index).map(|group| (index, group))
+}
