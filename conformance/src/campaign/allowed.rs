@@ -70,6 +70,7 @@ const STATUS: &str =
     "QEMU 7.2 sets GVA for traps without a guest address, and keeps bits of fields that it doesn't have";
 const DELEGATION: &str =
     "\"medeleg\", \"mideleg\", \"hgeip\": WARL; QEMU 7.2 has guest external interrupts, and other writable bits";
+const EPC: &str = "\"mepc\": bit 0 is always 0; QEMU 7.2 keeps it";
 const TVAL: &str = "QEMU 7.2 leaves values of earlier traps, or 0, where others write an address or the instruction";
 const ENTRIES: &str = "\"Physical Memory Protection CSRs\": 16 entries or 64; those missing read 0, or are not there";
 const GUARDED: &str = "written in contexts only: a stray value would stop the program";
@@ -82,6 +83,10 @@ const fn pace(number: u16, reason: &'static str) -> Allowed {
 
 const fn pace_range(first: u16, last: u16, reason: &'static str) -> Allowed {
     Allowed { what: What::PaceRange(first, last), peer: None, reason }
+}
+
+const fn qemu_bits(number: u16, bits: u64, reason: &'static str) -> Allowed {
+    Allowed { what: What::Bits(number, bits), peer: Some(Peer::Qemu), reason }
 }
 
 const fn qemu(number: u16, reason: &'static str) -> Allowed {
@@ -138,6 +143,9 @@ pub const ALLOWED: &[Allowed] = &[
     qemu(csr::MCOUNTINHIBIT, HPM),
     qemu(csr::HGEIP, DELEGATION),
     qemu(csr::MVENDORID, IDENTITY),
+    qemu_bits(csr::MEPC, 1, EPC),
+    qemu_bits(csr::SEPC, 1, EPC),
+    qemu_bits(csr::VSEPC, 1, EPC),
     qemu(csr::MSTATUS, STATUS),
     qemu(csr::SSTATUS, STATUS),
     qemu(csr::VSSTATUS, STATUS),

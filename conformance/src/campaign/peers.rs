@@ -27,7 +27,7 @@ pub struct Opponent {
 /// Which machines to compare with.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
-    /// Names: `spike`, `qemu`, `blocks`; all that are there if none.
+    /// Names: `spike`, `qemu`, `blocks`. `auto`, or none: Spike, or else QEMU, and our blocks.
     pub names: Vec<String>,
     /// Where Spike is.
     pub spike: Option<PathBuf>,
@@ -53,7 +53,8 @@ impl Wanted {
             ("qemu", Peer::Qemu, qemu::find(self.qemu.as_deref())),
         ] {
             match program.map(|program| opponent(peer, program)) {
-                Some(Ok(opponent)) if auto || asked(name) => found.push(opponent),
+                // What QEMU can judge, Spike can too.
+                Some(Ok(opponent)) if asked(name) || auto && found.is_empty() => found.push(opponent),
                 Some(Err(error)) if asked(name) => return Err(error),
                 None if asked(name) => bail!("there is no {name}: say where by --{name} FILE"),
                 _ => {}

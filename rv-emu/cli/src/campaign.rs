@@ -64,7 +64,7 @@ pub struct CampaignArgs {
 
 #[derive(Debug, Args)]
 struct Machines {
-    /// spike, qemu, blocks (our own other engine), or auto: all that are there.
+    /// spike, qemu, blocks (our own other engine), or auto: blocks, and spike or else qemu if they are there.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "auto", global = true)]
     against: Vec<String>,
     /// Where Spike is [default: $SPIKE, or on the path].
