@@ -8,7 +8,7 @@ use crate::engine::{AmoFn, Engine, Flow, Operands};
 use crate::hart::Core;
 use crate::interp::arithmetic::sign_extend;
 use crate::mode::Mode;
-use crate::trap::{Access, AccessKind, Source, Trap};
+use crate::trap::{Access, AccessKind, Refusal, Source, Trap};
 
 macro_rules! amos {
     ($($byte:ident, $half:ident, $word:ident, $double:ident => $f:expr;)*) => { $(
