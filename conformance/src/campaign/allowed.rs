@@ -273,7 +273,11 @@ pub fn read_may_differ(peer: Peer, row: &Allowed, number: u16, mine: u64, theirs
     let is_cause = matches!(number, csr::MCAUSE | csr::SCAUSE | csr::VSCAUSE);
     match row.what {
         What::Pace(other) => other == number,
-        What::BlockAddress => matches!(number, csr::MTVAL | csr::STVAL | csr::VSTVAL) && mine & !63 == theirs,
+        What::BlockAddress => match number {
+            csr::MTVAL | csr::STVAL | csr::VSTVAL => mine & !63 == theirs,
+            csr::MTVAL2 | csr::HTVAL => mine & !15 == theirs,
+            _ => false,
+        },
         What::PaceRange(first, last) => (first..=last).contains(&number),
         What::Bits(other, bits) => other == number && (mine ^ theirs) & !bits == 0,
         What::Transformed(other) => other == number && theirs == 0 && mine & 1 != 0,
