@@ -42,6 +42,8 @@ pub fn run(image: &Image, limits: Limits) -> Run {
     }
     let mut blocks = Ours::new(image);
     blocks.hart.run(&mut blocks.board, steps.hart.state.cycles);
+    // A run has looked for overflows of counters when it stops; single steps look before each.
+    steps.hart.account();
     run.difference = first_difference(&blocks, &steps, run.insns);
     if run.difference.is_some() {
         run.ending = Ending::Differs;

@@ -254,6 +254,9 @@ impl Hart {
         self.counters.cycles[mode] += self.state.cycles - cycles;
         self.counters.instret[mode] += self.state.retired - retired;
         self.accounted = (self.state.cycles, self.state.retired);
+        if self.pmu.overflows {
+            self.look_for_overflows();
+        }
     }
 
     /// The mode whose look-up context is in force: that of the instructions not yet booked.
