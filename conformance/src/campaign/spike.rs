@@ -201,6 +201,11 @@ pub fn take_over(peer: Peer, ours: &mut Ours, raw: u32, x: &[u64; 32], counts: &
         if numbers.iter().any(|number| allowed::read_may_differ(peer, row, *number, mine, theirs)) {
             *count += 1;
             ours.hart.state.x[rd] = theirs;
+            if matches!(row.what, What::BlockAddress) {
+                // It stays so, and is modified from there.
+                let guest = ours.mode().virt() && number == csr::STVAL;
+                ours.hart.csr_poke(if guest { csr::VSTVAL } else { number }, theirs);
+            }
         }
     }
 }
