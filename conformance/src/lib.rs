@@ -2,6 +2,7 @@
 //!
 //! Tests are under `tests/`, a file for each part of the specification. They state rules in the specification's words and cite its section.
 
+pub mod campaign;
 pub mod elf;
 pub mod foreign;
 pub mod suite;

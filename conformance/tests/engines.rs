@@ -1,7 +1,7 @@
 //! Blocks, however they are cut, and single steps are the same machine: every bit of state is equal after equally many instructions.
 
 use conformance::{CODE, DATA, Rig};
-use rv_hart::{Costs, Mode};
+use rv_hart::{Costs, Mode, Observer, Step};
 use rv_isa::asm::{ZERO, jal};
 use rv_isa::{Class, Fields, Format, Op, encode};
 
@@ -114,7 +114,8 @@ fn prepared(seed: u64) -> Rig {
 
 #[test]
 fn blocks_cut_anywhere_equal_single_steps() {
-    for seed in 0..60 {
+    // Miri is some thousand times slower.
+    for seed in 0..if cfg!(miri) { 1 } else { 60 } {
         let count = LENGTH as u64;
         let mut steps = prepared(seed);
         while steps.hart.state.retired < count {
@@ -131,6 +132,41 @@ fn blocks_cut_anywhere_equal_single_steps() {
         for at in (DATA..DATA + 0x4000).step_by(8) {
             assert_eq!(blocks.load(at), steps.load(at), "seed {seed}, memory at {at:#x}");
         }
+    }
+}
+
+/// Keeps what it is shown.
+#[derive(Default)]
+struct Steps(Vec<Step>);
+
+impl Observer for Steps {
+    fn step(&mut self, step: &Step) {
+        self.0.push(step.clone());
+    }
+}
+
+/// A run that is recorded is the same run, and tells of each instruction what a single step tells of it.
+#[test]
+fn recorded_runs_equal_plain_ones_and_single_steps() {
+    for seed in 0..30 {
+        let count = LENGTH as u64;
+        let (mut plain, mut recorded) = (prepared(seed), prepared(seed));
+        let mut cuts = Random(!seed);
+        let mut seen = Steps::default();
+        while plain.hart.state.retired < count {
+            let left = count - plain.hart.state.retired;
+            let until = plain.hart.state.cycles + (1 + cuts.below(90)).min(left);
+            plain.hart.run(&mut plain.memory, until);
+            recorded.hart.run_recorded(&mut recorded.memory, until, &mut seen);
+            assert_eq!(recorded.hart.state, plain.hart.state, "seed {seed}");
+        }
+        let mut steps = prepared(seed);
+        for step in &seen.0 {
+            let mut alone = Step::default();
+            steps.hart.step_recorded(&mut steps.memory, &mut alone);
+            assert_eq!(*step, alone, "seed {seed}");
+        }
+        assert_eq!(steps.hart.state, plain.hart.state, "seed {seed}");
     }
 }
 

@@ -196,6 +196,24 @@ fn csr_access_by_mode() {
     assert_eq!(code_of(write), Some(ILLEGAL), "a write to a read-only CSR is illegal in every mode");
 }
 
+/// "Trap Cause Codes": what menvcfg or mcounteren keep from HS-mode too is not HS-qualified, so it is illegal in a guest, not virtual.
+#[test]
+fn timers_that_are_shut_by_machine_mode_are_illegal_in_a_guest() {
+    for (stce, tm) in [(false, false), (true, false), (false, true), (true, true)] {
+        for (mode, number) in [(VU, csr::STIMECMP), (VS, csr::VSTIMECMP), (VU, csr::VSTIMECMP)] {
+            let mut rig = Rig::default();
+            rig.set(csr::MENVCFG, if stce { menvcfg::STCE } else { 0 });
+            rig.set(csr::MCOUNTEREN, if tm { 2 } else { 0 });
+            let expected = if stce && tm { VIRTUAL } else { ILLEGAL };
+            let raised = rig.raises(mode, asm::csrrs(A0, number, ZERO));
+            assert_eq!(code_of(raised), Some(expected), "{number:#x} from {mode:?}");
+        }
+    }
+    let mut rig = Rig::default();
+    rig.set(csr::MSTATUS, mstatus::TVM);
+    assert_eq!(code_of(rig.raises(VU, asm::csrrs(A0, csr::SATP, ZERO))), Some(VIRTUAL), "TVM is taken to be clear");
+}
+
 /// "VS CSRs": at V=1 the S-level numbers mean the VS-level registers, all of them.
 #[test]
 fn supervisor_numbers_mean_vs_registers_in_a_guest() {

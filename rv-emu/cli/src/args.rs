@@ -9,6 +9,8 @@ use rv_isa::IsaSet;
 
 pub use conformance::{ConformanceArgs, ConformanceCommand, ElfArgs, EmitArgs, SuiteArgs};
 
+use crate::trace::TraceArgs;
+
 /// RISC-V emulator (RV64GCH with HA-IOV), and a lab for I/O virtualization mechanisms.
 #[derive(Debug, Parser)]
 #[command(version, about, max_term_width = 100)]
@@ -77,6 +79,9 @@ pub struct RunArgs {
     /// At the end, print counters to standard error.
     #[arg(long)]
     pub stats: bool,
+    /// Trace options.
+    #[command(flatten)]
+    pub trace: TraceArgs,
 }
 
 /// Options that describe a machine.

@@ -14,6 +14,7 @@ use crate::args::{ConformanceArgs, ConformanceCommand};
 pub fn conformance(args: &ConformanceArgs) -> Result<ExitCode> {
     match &args.command {
         Some(ConformanceCommand::Elf(args)) => elf::elf(args),
+        Some(ConformanceCommand::Campaign(args)) => crate::campaign::campaign(args),
         Some(ConformanceCommand::Emit(args)) => emit::emit(args),
         None => suite::suite(&args.suite),
     }

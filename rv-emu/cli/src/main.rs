@@ -1,11 +1,13 @@
 //! The `rv-emu` command: parses the command line, and leaves the work to the libraries.
 
 mod args;
+mod campaign;
 mod conformance;
 mod console;
 mod isa;
 mod lab;
 mod run;
+mod trace;
 
 use std::process::ExitCode;
 

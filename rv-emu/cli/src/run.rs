@@ -5,10 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use ha_iov_ext::model::{Config, Haiov};
+use rv_machine::trace::Trace;
 use rv_machine::{CostModel, Image, Limits, Machine, MachineConfig, Software, Stop};
 
 use crate::args::{MachineArgs, RunArgs};
 use crate::console::{Console, Input};
+use crate::trace;
 
 /// Exit code of a run that reached its instruction limit.
 const LIMIT: u8 = 124;
@@ -25,8 +27,14 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
         std::fs::write(file, tree).with_context(|| format!("can't write {}", file.display()))?;
         return Ok(ExitCode::SUCCESS);
     }
-    machine.load(&software(args)?)?;
-    let ended = drive(&mut machine, args.max_insns)?;
+    let software = software(args)?;
+    machine.load(&software)?;
+    let mut trace = trace::open(&args.trace, &software, &machine)?;
+    let ended = drive(&mut machine, args.max_insns, trace.as_mut());
+    if let Some(trace) = trace {
+        trace.finish().context("can't write the trace")?;
+    }
+    let ended = ended?;
     if let Some(file) = &args.signature {
         let text = machine.signature(args.signature_granularity).map_err(anyhow::Error::msg)?;
         std::fs::write(file, text).with_context(|| format!("can't write {}", file.display()))?;
@@ -78,14 +86,21 @@ fn software(args: &RunArgs) -> Result<Software> {
 }
 
 /// Runs in slices, with the console in between. The inner result is the guest's verdict.
-fn drive(machine: &mut Machine, max_insns: Option<u64>) -> Result<Result<ExitCode>> {
+fn drive(machine: &mut Machine, max_insns: Option<u64>, mut trace: Option<&mut Trace>) -> Result<Result<ExitCode>> {
     let mut console = Console::open().context("can't open the console")?;
     let limits = Limits { max_insns, slice: Some(SLICE) };
     let mut output = Vec::new();
     let mut input_open = true;
     loop {
         let retired = machine.retired();
-        let stop = machine.run(&limits);
+        let stop = match &mut trace {
+            Some(trace) => {
+                let stop = machine.run_watched(&limits, Some(*trace));
+                trace.flush().context("can't write the trace")?;
+                stop
+            }
+            None => machine.run(&limits),
+        };
         machine.drain_output(&mut output);
         if !output.is_empty() {
             console.print(&output)?;

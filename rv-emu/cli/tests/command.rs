@@ -138,3 +138,65 @@ fn the_device_tree_can_be_had() {
     assert_eq!(tree[..4], [0xd0, 0x0d, 0xfe, 0xed]);
     assert!(text(&tree).contains("cpu@2") && !text(&tree).contains("cpu@3"));
 }
+
+#[test]
+fn traces_go_to_files() {
+    let image = File::new("traced", &program(&finish(0x5555)));
+    let files = ["log", "log.gz", "log.zst", "jsonl"].map(|name| File::new(&format!("trace.{name}"), b""));
+    let [log, gzip, zstd, json] = &files;
+    let to = |format: &str, file: &File| format!("{format}={}", file.path());
+    let arguments = [to("commit", log), to("commit", gzip), to("commit", zstd), to("jsonl", json)];
+    let mut all = vec!["run", image.path(), "--trace-filter", "pc=0x80000000..0x80001000"];
+    arguments.iter().for_each(|argument| all.extend(["--trace", argument]));
+    assert_eq!(rv_emu(&all).status.code(), Some(0));
+    let written = std::fs::read_to_string(&log.0).unwrap();
+    let lines: Vec<&str> = written.lines().collect();
+    assert_eq!(lines.len(), 4);
+    assert_eq!(lines[0], "core   0: 3 0x0000000080000000 (0x000052b7) x5  0x0000000000005000");
+    assert_eq!(lines[3], "core   0: 3 0x000000008000000c (0x00532023) mem 0x0000000000100000 0x00005555");
+    let mut unpacked = String::new();
+    std::io::Read::read_to_string(
+        &mut flate2::read::GzDecoder::new(std::fs::File::open(&gzip.0).unwrap()),
+        &mut unpacked,
+    )
+    .unwrap();
+    assert_eq!(unpacked, written);
+    assert_eq!(zstd::decode_all(std::fs::File::open(&zstd.0).unwrap()).unwrap(), written.as_bytes());
+    let json = std::fs::read_to_string(&json.0).unwrap();
+    assert!(json.lines().count() == 4 && json.contains(r#""insn":"sw t0,0(t1)""#), "{json}");
+    let output = rv_emu(&["run", image.path(), "--trace", "commit=-", "--trace-start", "insn=5", "--trace-limit", "1"]);
+    assert_eq!(text(&output.stderr).lines().count(), 1);
+}
+
+/// A trace is complete to the last instruction when the run reaches its limit or gets stuck.
+#[test]
+fn traces_are_complete_however_a_run_ends() {
+    let spin = File::new("traced-spin", &program(&[asm::jal(ZERO, 0)]));
+    let output = rv_emu(&["run", spin.path(), "--max-insns", "50000", "--trace", "commit=-"]);
+    let lines = text(&output.stderr).lines().filter(|line| line.starts_with("core   0: 3 ")).count();
+    assert_eq!((output.status.code(), lines), (Some(124), 50000));
+    let wait = File::new("traced-wait", &program(&[asm::wfi(), asm::jal(ZERO, -4)]));
+    let output = rv_emu(&["run", wait.path(), "--trace", "commit=-"]);
+    assert_eq!(output.status.code(), Some(125));
+    assert!(text(&output.stderr).contains("(0x10500073)\n"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn bad_traces_are_named_before_anything_runs() {
+    let image = File::new("traced-bad", &program(&[asm::jal(ZERO, 0)]));
+    let cases: [(&[&str], i32, &str); 7] = [
+        (&["--trace", "vcd=x"], 2, "there is no trace format `vcd`"),
+        (&["--trace", "x"], 2, "FORMAT=FILE"),
+        (&["--trace-filter", "csr"], 2, "--trace"),
+        (&["--trace", "commit=/nonexistent/x"], 125, "can't write /nonexistent/x"),
+        (&["--trace", "commit=-", "--trace-filter", "tlb"], 125, "there is no trace category `tlb`"),
+        (&["--trace", "commit=-", "--trace-filter", "pc=2..1"], 125, "is empty"),
+        (&["--trace", "commit=-", "--trace-start", "symbol=main"], 125, "have no symbols"),
+    ];
+    for (arguments, code, message) in cases {
+        let output = rv_emu(&[&["run", image.path()], arguments].concat());
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
+        assert!(stderr.contains(message), "{arguments:?}: {stderr}");
+    }
+}

@@ -55,6 +55,7 @@ macro_rules! function {
     ($name:ident, $variant:ident, Fence) => { function!(@imm $name, $variant,); };
     ($name:ident, $variant:ident, Fence2) => { function!(@ $name, $variant, rs1 rs2); };
     ($name:ident, $variant:ident, Amo) => { function!(@ $name, $variant, rd rs2 rs1); };
+    ($name:ident, $variant:ident, AmoPair) => { function!(@ $name, $variant, rd rs2 rs1); };
     ($name:ident, $variant:ident, Lr) => { function!(@ $name, $variant, rd rs1); };
     ($name:ident, $variant:ident, Hlv) => { function!(@ $name, $variant, rd rs1); };
     ($name:ident, $variant:ident, Hsv) => { function!(@ $name, $variant, rs2 rs1); };

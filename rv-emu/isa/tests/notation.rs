@@ -1,4 +1,5 @@
-//! Assembly text as `riscv64-unknown-elf-objdump -M no-aliases` of binutils 2.40 prints it; a target without a symbol is its address.
+//! Assembly text as `riscv64-unknown-elf-objdump -M no-aliases` of binutils 2.40 prints it; a target without a symbol is its address. What
+//! that version doesn't know (Zfa, Zicond, Zimop, Zacas, Zabha, Zcb, Zcmop) is as the manual writes it, and constants of FLI as later versions.
 
 use rv_isa::{FloatOperands, Op, decode, disassemble, float_register_name, register_name};
 
@@ -55,6 +56,101 @@ fn every_format() {
 }
 
 #[test]
+fn extensions_to_the_base() {
+    for (raw, expected) in [
+        (0x08c5_853b, "add.uw\ta0,a1,a2"),
+        (0x20c5_e53b, "sh3add.uw\ta0,a1,a2"),
+        (0x0bf5_951b, "slli.uw\ta0,a1,0x3f"),
+        (0x6005_9513, "clz\ta0,a1"),
+        (0x0805_c53b, "zext.h\ta0,a1"),
+        (0x2875_d513, "orc.b\ta0,a1"),
+        (0x6b85_d513, "rev8\ta0,a1"),
+        (0x60c5_d51b, "roriw\ta0,a1,0xc"),
+        (0x0ac5_a533, "clmulr\ta0,a1,a2"),
+        (0x28c5_9513, "bseti\ta0,a1,0xc"),
+        (0x0ec5_d533, "czero.eqz\ta0,a1,a2"),
+        (0x0005_a00f, "cbo.inval\t(a1)"),
+        (0x0045_a00f, "cbo.zero\t(a1)"),
+        (0xc9e5_c573, "mop.r.26\ta0,a1"),
+        (0xc6c5_c573, "mop.rr.5\ta0,a1,a2"),
+        (0x00d0_0073, "wrs.nto"),
+        (0x01d0_0073, "wrs.sto"),
+        (0x28c5_a52f, "amocas.w\ta0,a2,(a1)"),
+        (0x2ec5_c52f, "amocas.q.aqrl\ta0,a2,(a1)"),
+        (0x04c5_852f, "amoadd.b.aq\ta0,a2,(a1)"),
+        (0x2ac5_952f, "amocas.h.rl\ta0,a2,(a1)"),
+        (0x16c5_8073, "sinval.vma\ta1,a2"),
+        (0x1800_0073, "sfence.w.inval"),
+        (0x66c5_8073, "hinval.gvma\ta1,a2"),
+    ] {
+        assert_eq!(text(raw), expected, "{raw:#010x}");
+    }
+}
+
+#[test]
+fn half_precision_and_more_floating_point() {
+    for (raw, expected) in [
+        (0xfff5_9507, "flh\tfa0,-1(a1)"),
+        (0x00c5_9127, "fsh\tfa2,2(a1)"),
+        (0xe405_8553, "fmv.x.h\ta0,fa1"),
+        (0xf405_8553, "fmv.h.x\tfa0,a1"),
+        (0x4025_8553, "fcvt.s.h\tfa0,fa1"),
+        (0x4405_f553, "fcvt.h.s\tfa0,fa1"),
+        (0x6cc5_f543, "fmadd.h\tfa0,fa1,fa2,fa3"),
+        (0x5c05_8553, "fsqrt.h\tfa0,fa1,rne"),
+        (0xa4c5_a553, "feq.h\ta0,fa1,fa2"),
+        (0xd425_f553, "fcvt.h.l\tfa0,a1"),
+        (0xe405_9553, "fclass.h\ta0,fa1"),
+        (0x28c5_a553, "fminm.s\tfa0,fa1,fa2"),
+        (0xa2c5_d553, "fltq.d\ta0,fa1,fa2"),
+        (0x4445_9553, "fround.h\tfa0,fa1,rtz"),
+        (0x4255_f553, "froundnx.d\tfa0,fa1"),
+        (0xc285_9553, "fcvtmod.w.d\ta0,fa1,rtz"),
+    ] {
+        assert_eq!(text(raw), expected, "{raw:#010x}");
+    }
+}
+
+/// Sign, exponent and two bits of the significand of each constant ("Immediate values loaded by the FLI.S instruction").
+#[test]
+fn constants_are_as_listed() {
+    const LISTING: &str = "1:01111111:00 min 0:01101111:00 0:01110000:00 0:01110111:00 0:01111000:00 0:01111011:00 0:01111100:00 \
+        0:01111101:00 0:01111101:01 0:01111101:10 0:01111101:11 0:01111110:00 0:01111110:01 0:01111110:10 0:01111110:11 \
+        0:01111111:00 0:01111111:01 0:01111111:10 0:01111111:11 0:10000000:00 0:10000000:01 0:10000000:10 0:10000001:00 \
+        0:10000010:00 0:10000011:00 0:10000110:00 0:10000111:00 0:10001110:00 0:10001111:00 inf nan";
+    assert_eq!(LISTING.split_whitespace().count(), 32);
+    for (number, listed) in (0..).zip(LISTING.split_whitespace()) {
+        let written = match listed.split_once(':') {
+            None => listed.to_owned(),
+            Some((sign, rest)) => {
+                let (exponent, significand) = rest.split_once(':').unwrap();
+                let power = i32::from_str_radix(exponent, 2).unwrap() - 127;
+                let fraction = ["", ".4", ".8", ".c"][usize::from_str_radix(significand, 2).unwrap()];
+                format!("{}0x1{fraction}p{power:+}", if sign == "1" { "-" } else { "" })
+            }
+        };
+        assert_eq!(text(0xf210_0553 | number << 15), format!("fli.d\tfa0,{written}"));
+    }
+}
+
+#[test]
+fn some_hints_have_names() {
+    for (raw, expected) in [
+        (0x0100_000f, "pause"),
+        (0x0205_6013, "prefetch.i\t32(a0)"),
+        (0xfe15_6013, "prefetch.r\t-32(a0)"),
+        (0x0235_6013, "prefetch.w\t32(a0)"),
+        (0x0025_6013, "ori\tzero,a0,2"),
+        (0x0205_6093, "ori\tra,a0,32"),
+        (0x0020_0033, "add\tzero,zero,sp"),
+        (0x0010_2013, "slti\tzero,zero,1"),
+        (0x0110_000f, "fence\tw,w"),
+    ] {
+        assert_eq!(text(raw), expected, "{raw:#010x}");
+    }
+}
+
+#[test]
 fn compressed_instructions_go_by_their_own_names() {
     for (raw, expected) in [
         (0x0808, "c.addi4spn\ta0,sp,16"),
@@ -80,6 +176,18 @@ fn compressed_instructions_go_by_their_own_names() {
         (0x852e, "c.mv\ta0,a1"),
         (0x952e, "c.add\ta0,a1"),
         (0x9002, "c.ebreak"),
+        (0x81a8, "c.lbu\ta0,2(a1)"),
+        (0x85a8, "c.lhu\ta0,2(a1)"),
+        (0x85e8, "c.lh\ta0,2(a1)"),
+        (0x89e8, "c.sb\ta0,3(a1)"),
+        (0x8d88, "c.sh\ta0,0(a1)"),
+        (0x9d4d, "c.mul\ta0,a1"),
+        (0x9d61, "c.zext.b\ta0"),
+        (0x9d6d, "c.sext.h\ta0"),
+        (0x9d71, "c.zext.w\ta0"),
+        (0x9d75, "c.not\ta0"),
+        (0x6081, "c.mop.1"),
+        (0x6781, "c.mop.15"),
     ] {
         assert_eq!(text(raw), expected, "{raw:#06x}");
     }

@@ -25,9 +25,10 @@ pub mod image;
 pub mod machine;
 pub mod map;
 pub mod report;
+pub mod trace;
 
 pub use boot::Software;
 pub use cost::CostModel;
 pub use image::{Image, ImageError};
-pub use machine::{ExitBy, Limits, Machine, MachineConfig, MachineError, Stop};
+pub use machine::{ExitBy, Limits, Machine, MachineConfig, MachineError, Stop, Watch};
 pub use report::Report;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use rv_devices::finisher::Finish;
 use rv_hart::ext::Extension;
-use rv_hart::{Hart, HartError, RamError};
+use rv_hart::{Hart, HartError, Observer, RamError};
 use rv_isa::IsaSet;
 
 use crate::board::Board;
@@ -125,6 +125,13 @@ pub enum ExitBy {
     FinisherPass,
     /// The test finisher was told of a failure with this code, which may be 0.
     FinisherFail(u16),
+}
+
+/// An observer of a run that need not see all of it.
+pub trait Watch: Observer {
+    /// Before a hart's turn: whether its steps shall be shown. `retired` instructions have been retired by all harts together, and this turn
+    /// retires `most` at most.
+    fn wanted(&mut self, retired: u64, most: u64) -> bool;
 }
 
 /// A machine.
@@ -308,10 +315,15 @@ impl Machine {
 
     /// Runs until something ends the run, or a limit is reached. Where a run is cut into slices makes no difference to software.
     pub fn run(&mut self, limits: &Limits) -> Stop {
+        self.run_watched(limits, None)
+    }
+
+    /// As [`Machine::run`], and shows what `watch` wants to see. Software can't tell: everything happens in the same order, at the same times.
+    pub fn run_watched(&mut self, limits: &Limits, mut watch: Option<&mut dyn Watch>) -> Stop {
         self.give_character();
         let end = self.now.saturating_add(limits.slice.unwrap_or(SLICE_CYCLES).max(1));
         loop {
-            if let Some(stop) = self.round(end, limits.max_insns) {
+            if let Some(stop) = self.round(end, limits.max_insns, &mut watch) {
                 return stop;
             }
             if self.now >= end && limits.slice.is_some() {
@@ -339,10 +351,10 @@ impl Machine {
     }
 
     /// Gives every hart its turn up to a common horizon. Interrupted rounds go on at the hart where they were.
-    fn round(&mut self, end: u64, max_insns: Option<u64>) -> Option<Stop> {
+    fn round(&mut self, end: u64, max_insns: Option<u64>, watch: &mut Option<&mut dyn Watch>) -> Option<Stop> {
         let horizon = self.horizon(end);
         while self.turn < self.harts.len() {
-            if let Some(stop) = self.turn_of(self.turn, horizon, max_insns) {
+            if let Some(stop) = self.turn_of(self.turn, horizon, max_insns, watch) {
                 return Some(stop);
             }
             // The others run now, and may write what this hart has reserved.
@@ -357,12 +369,19 @@ impl Machine {
     }
 
     /// Runs hart `index` up to `horizon`.
-    fn turn_of(&mut self, index: usize, horizon: u64, max_insns: Option<u64>) -> Option<Stop> {
+    fn turn_of(
+        &mut self,
+        index: usize,
+        horizon: u64,
+        max_insns: Option<u64>,
+        watch: &mut Option<&mut dyn Watch>,
+    ) -> Option<Stop> {
         loop {
             if self.sleeps_through(index, horizon) {
                 return None;
             }
-            let budget = max_insns.map_or(u64::MAX, |max| max.saturating_sub(self.retired()));
+            let retired = self.retired();
+            let budget = max_insns.map_or(u64::MAX, |max| max.saturating_sub(retired));
             if budget == 0 {
                 return Some(Stop::InsnLimit);
             }
@@ -372,7 +391,12 @@ impl Machine {
             }
             // An instruction takes at least a cycle, so this many cycles never exceed the budget.
             let until = horizon.min(hart.state.cycles.saturating_add(budget));
-            let stop = hart.run(&mut self.board, until);
+            let most = until.saturating_sub(hart.state.cycles);
+            let wanted = watch.as_deref_mut().and_then(|watch| watch.wanted(retired, most).then_some(watch));
+            let stop = match wanted {
+                Some(watch) => hart.run_recorded(&mut self.board, until, watch),
+                None => hart.run(&mut self.board, until),
+            };
             // A hart that was stopped by its time may have become ready in the last cycle, without having looked.
             self.seen[index] = if stop == rv_hart::Stop::Waiting { self.board.changes() } else { UNSEEN };
             match stop {

@@ -3,11 +3,20 @@
 mod atomic;
 mod compressed;
 mod control;
+mod csr;
+mod environment;
 mod float;
+mod hypervisor;
 mod integer;
+mod interrupts;
 mod memory;
+mod pages;
+mod pmp;
 mod reference;
+mod system;
 mod table;
+mod translation;
+mod two_stage;
 
 use rv_hart::Mode;
 use rv_isa::{Isa, IsaSet, Op};
@@ -49,9 +58,28 @@ pub enum Spec {
 /// All chapters for a machine with the extensions `isa`.
 pub fn all(isa: IsaSet) -> Vec<Chapter> {
     let mut chapters = instructions();
+    chapters.extend(privileged());
+    for chapter in &mut chapters {
+        chapter.cases.retain(|case| isa.contains(case.isa));
+    }
     chapters.retain(|chapter| !chapter.cases.is_empty());
-    let _ = isa;
     chapters
+}
+
+/// The privileged architecture, by subject.
+fn privileged() -> Vec<Chapter> {
+    let chapters = [
+        ("csr-access", csr::access()),
+        ("csr-values", csr::values()),
+        ("system", system::cases()),
+        ("interrupts", interrupts::cases()),
+        ("environment", environment::cases()),
+        ("pmp", pmp::cases()),
+        ("translation", translation::cases()),
+        ("two-stage", two_stage::cases()),
+        ("hypervisor", hypervisor::cases()),
+    ];
+    chapters.into_iter().map(|(name, cases)| Chapter { name, cases }).collect()
 }
 
 /// One chapter for each extension that brings instructions.
@@ -99,6 +127,7 @@ fn directed(isa: Isa) -> Vec<Case> {
         Isa::F | Isa::D | Isa::Zfh | Isa::Zfhmin | Isa::Zfa => float::directed(isa),
         Isa::Zca | Isa::Zcb | Isa::Zcd | Isa::Zcmop => compressed::directed(isa),
         Isa::Zacas => atomic::compare_and_swap(),
+        Isa::Zicsr => csr::side_effects(),
         _ => Vec::new(),
     }
 }

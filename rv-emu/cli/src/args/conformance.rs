@@ -61,6 +61,8 @@ pub struct EmitArgs {
 pub enum ConformanceCommand {
     /// Write the suite's programs as ELF files, for any RISC-V machine.
     Emit(EmitArgs),
+    /// Compare the emulator with others, by random programs.
+    Campaign(Box<crate::campaign::CampaignArgs>),
     /// Run test programs of others (ELF), each on a machine of its own.
     Elf(Box<ElfArgs>),
 }

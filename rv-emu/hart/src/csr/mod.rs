@@ -122,6 +122,15 @@ pub(crate) enum Handle {
     Extension { index: usize, number: u16 },
 }
 
+impl Handle {
+    fn number(self) -> u16 {
+        match self {
+            Handle::Standard(row) => row.number,
+            Handle::Extension { number, .. } => number,
+        }
+    }
+}
+
 /// At V=1 an S-level number means the VS-level register ("VS CSRs").
 fn substituted(number: u16, mode: Mode) -> u16 {
     let substitutes = matches!(
@@ -194,6 +203,9 @@ impl Hart {
     }
 
     pub(crate) fn csr_write_row(&mut self, handle: Handle, value: u64) {
+        if let Some(record) = self.record() {
+            record.csr(handle.number());
+        }
         match handle {
             Handle::Standard(row) => (row.write)(self, value),
             Handle::Extension { index, number } => {
@@ -260,14 +272,14 @@ fn bits_with(state: &HartState, isa: Isa, bits: u64) -> u64 {
     if state.isa.has(isa) { bits } else { 0 }
 }
 
-/// Replaces the fields in `mask` of an environment configuration. CBIE is WARL without the value 2, PMM without 1: those leave them alone.
+/// Replaces the fields in `mask` of an environment configuration. CBIE is WARL without the value 2, PMM without 1: those turn into 0.
 fn legal_envcfg(old: u64, new: u64, mask: u64) -> u64 {
-    let mut mask = mask;
+    let mut new = new;
     if new & menvcfg::CBIE == 2 << menvcfg::CBIE_SHIFT {
-        mask &= !menvcfg::CBIE;
+        new &= !menvcfg::CBIE;
     }
     if new & menvcfg::PMM == 1 << menvcfg::PMM_SHIFT {
-        mask &= !menvcfg::PMM;
+        new &= !menvcfg::PMM;
     }
     old & !mask | new & mask
 }

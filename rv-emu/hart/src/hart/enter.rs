@@ -108,6 +108,9 @@ impl Hart {
     fn count_trap(&mut self, to: Mode, trap: &Trap) {
         let from = crate::mode::Mode::ALL[self.accounted_mode()];
         self.counters.trap(from, to, trap.interrupt, trap.code);
+        if self.record.is_some() {
+            self.record_trap(trap, from, to);
+        }
         self.charge(self.costs.trap_entry);
         self.state.waiting = false;
     }

@@ -3,6 +3,7 @@
 use rv_isa::cause;
 
 use super::{Core, Hart};
+use crate::bus::Bus;
 use crate::mmu::pmp::{self, PmpAccess};
 use crate::mmu::tlb::Perms;
 use crate::mmu::walk::{Leaf, Touched, Walk};
@@ -17,6 +18,15 @@ struct Piece {
     len: u8,
 }
 
+impl Hart {
+    /// Where a load or store of the byte at `va` would go now, for an observer; `None` if it would trap. As an access would, it may mark
+    /// page-table entries and fill the TLB.
+    pub fn data_address(&mut self, bus: &mut dyn Bus, va: u64, kind: AccessKind, regime: Regime) -> Option<u64> {
+        let access = Access { kind, source: Source::Int, size: 1, va };
+        Core { hart: self, bus }.resolve(access, va, 1, regime).ok()
+    }
+}
+
 impl Core<'_> {
     /// An explicit load of `access.size` bytes, zero-extended.
     pub(crate) fn load(&mut self, access: Access, regime: Regime) -> Result<u64, Trap> {
@@ -28,6 +38,9 @@ impl Core<'_> {
             value |= self.read(access, regime, piece)? << shift;
             shift += 8 * u32::from(piece.len);
         }
+        if let Some(record) = self.hart.record() {
+            record.load(access.va, access.size, value);
+        }
         Ok(value)
     }
 
@@ -35,6 +48,9 @@ impl Core<'_> {
     pub(crate) fn store(&mut self, access: Access, value: u64, regime: Regime) -> Result<(), Trap> {
         let access = self.effective(access, regime);
         let pieces = self.pieces(access, regime)?;
+        if let Some(record) = self.hart.record() {
+            record.store(access.va, access.size, value);
+        }
         let mut value = value;
         for piece in pieces.into_iter().flatten() {
             self.write(access, regime, piece, value)?;
@@ -53,6 +69,9 @@ impl Core<'_> {
         for offset in (0..size).step_by(8) {
             if !self.bus.ram().store(phys + offset, 8, 0) {
                 return Err(Trap { tinst: Tinst::Zero, ..denied(access, regime, cause::STORE_ACCESS_FAULT) });
+            }
+            if let Some(record) = self.hart.record() {
+                record.store((access.va & !(size - 1)).wrapping_add(offset), 8, 0);
             }
         }
         self.after_store();
@@ -102,9 +121,22 @@ impl Core<'_> {
         if ram.contains(phys, access.size.into()) && writable { Ok(phys) } else { Err(fault(denied)) }
     }
 
-    /// Memory at `phys`, which [`Core::atomic_address`] gave.
-    pub(crate) fn ram_value(&mut self, phys: u64, size: u8) -> u64 {
-        self.bus.ram().load(phys, size).unwrap_or(0)
+    /// Reads memory at `phys`, which [`Core::atomic_address`] gave for `va`.
+    pub(crate) fn atomic_read(&mut self, va: u64, phys: u64, size: u8) -> u64 {
+        let value = self.bus.ram().load(phys, size).unwrap_or(0);
+        if let Some(record) = self.hart.record() {
+            record.load(va, size, value);
+        }
+        value
+    }
+
+    /// Writes memory at `phys`, which [`Core::atomic_address`] gave for `va`.
+    pub(crate) fn atomic_write(&mut self, va: u64, phys: u64, size: u8, value: u64) {
+        self.bus.ram().store(phys, size, value);
+        self.after_store();
+        if let Some(record) = self.hart.record() {
+            record.store(va, size, value);
+        }
     }
 
     /// Stores may have hit code or a watched page: then the block that runs must end.

@@ -2,6 +2,7 @@
 
 mod enter;
 mod memory;
+mod recorded;
 mod run;
 
 use crate::bus::Bus;
@@ -14,6 +15,7 @@ use crate::interp::block::{Block, BlockOp};
 use crate::interp::cache::Cache;
 use crate::mmu::tlb::Entry;
 use crate::mmu::{Mmu, Regime, Space};
+use crate::record::Record;
 use crate::state::HartState;
 use crate::trap::{Refusal, Trap};
 pub use run::{StepEvent, Stop};
@@ -69,6 +71,8 @@ pub struct Hart {
     counters: Counters,
     /// Cycles and instructions that `counters` has not got yet start here.
     accounted: (u64, u64),
+    /// What the current step does, while somebody wants to know.
+    pub(crate) record: Option<Box<Record>>,
 }
 
 // SAFETY: the raw pointers point into boxes that the hart owns, and none is shared.
@@ -87,6 +91,9 @@ impl Core<'_> {
     pub(crate) fn set_x(&mut self, r: u8, value: u64) {
         if r != 0 {
             self.hart.state.x[usize::from(r)] = value;
+            if let Some(record) = self.hart.record() {
+                record.x(r, value);
+            }
         }
     }
 }
@@ -124,6 +131,7 @@ impl Hart {
             costs,
             counters: Counters::default(),
             accounted: (0, 0),
+            record: None,
         };
         hart.refresh();
         Ok(hart)

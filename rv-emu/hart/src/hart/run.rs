@@ -103,7 +103,8 @@ impl Hart {
     }
 
     /// Between blocks, when something may have happened: devices, code changes, interrupts, time.
-    fn look_around(&mut self, bus: &mut dyn Bus, until: u64) -> Option<Stop> {
+    #[inline(always)]
+    pub(super) fn look_around(&mut self, bus: &mut dyn Bus, until: u64) -> Option<Stop> {
         self.follow_code(bus);
         loop {
             self.state.wires = bus.wires(self.state.hart_id as usize, self.state.cycles);
@@ -117,6 +118,9 @@ impl Hart {
                 self.look_for_overflows();
             }
             if self.take_interrupt() {
+                if self.record.is_some() {
+                    self.interrupted();
+                }
                 continue;
             }
             let timer = self.next_event();
@@ -172,6 +176,14 @@ impl Hart {
     }
 
     fn run_block(&mut self, bus: &mut dyn Bus) {
+        let Some(ops) = self.next_ops(bus) else { return };
+        // SAFETY: every block, and every part that `cut` makes, ends with an instruction that ends it.
+        unsafe { ((*ops).handler)(self, ops, bus) }
+    }
+
+    /// The entries to run next: a block, or the beginning of one. `None` if the run loop must have a look first.
+    #[inline(always)]
+    pub(super) fn next_ops(&mut self, bus: &mut dyn Bus) -> Option<*const BlockOp> {
         let pc = self.state.pc;
         let block = match self.cache.jump(pc, self.context) {
             Some(block) => block,
@@ -180,20 +192,19 @@ impl Hart {
                 Err(trap) => {
                     // An instruction that can't be fetched takes its time all the same, or a loop of such traps would take none.
                     self.charge(self.costs.of(Class::System));
-                    return self.trap(trap, 0);
+                    self.trap(trap, 0);
+                    return None;
                 }
             },
         };
         // Finding it may have taken a walk, and time.
         if self.must_stop() {
-            return;
+            return None;
         }
         // SAFETY: blocks are dropped between runs of blocks only.
         let block = unsafe { &*block };
         self.page = pc & !(PAGE_SIZE - 1);
-        let ops = if self.state.cycles + block.cost <= self.limit { block.ops.as_ptr() } else { self.cut(block) };
-        // SAFETY: every block, and every part that `cut` makes, ends with an instruction that ends it.
-        unsafe { ((*ops).handler)(self, ops, bus) }
+        Some(if self.state.cycles + block.cost <= self.limit { block.ops.as_ptr() } else { self.cut(block) })
     }
 
     /// A copy of the block's beginning that ends at the first instruction boundary at or past the limit.

@@ -32,7 +32,27 @@ pub(crate) struct BlockOp {
     pub(crate) ends_block: bool,
     /// A jump whose target comes next in the block.
     followed: bool,
+    /// What the handler stands for.
+    pub(crate) kind: Kind,
 }
+
+/// What an entry of a block is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// An instruction of the base.
+    Row(Op),
+    /// A jump whose target comes next in the block.
+    Followed,
+    /// A software marker.
+    Marker,
+    /// No instruction of the base; perhaps an extension's.
+    Foreign,
+    /// No instruction: the end of a run that no jump ends.
+    End,
+}
+
+/// Blocks are read all the time.
+const _: () = assert!(size_of::<BlockOp>() == 40);
 
 impl BlockOp {
     /// Address of the next instruction in memory, in a block whose page starts at virtual address `page`.
@@ -54,10 +74,11 @@ pub(crate) fn close(ops: &mut Vec<BlockOp>) {
     if last.followed {
         last.handler = handlers::select(Op::Jal, &last.operands);
         last.followed = false;
+        last.kind = Kind::Row(Op::Jal);
         last.ends_block = true;
     }
     if !last.ends_block {
-        let end = BlockOp { handler: handlers::END, index: last.index + 1, ends_block: true, ..*last };
+        let end = BlockOp { handler: handlers::END, index: last.index + 1, ends_block: true, kind: Kind::End, ..*last };
         ops.push(end);
     }
 }
@@ -130,6 +151,11 @@ impl Translator<'_> {
             Some(_) => handlers::follow(&operands),
             None => handlers::select(insn.op, &operands),
         };
+        let kind = match inside {
+            Some(_) => Kind::Followed,
+            None if handlers::is_marker(insn.op, &operands) => Kind::Marker,
+            None => Kind::Row(insn.op),
+        };
         let op = BlockOp {
             handler,
             operands,
@@ -140,6 +166,7 @@ impl Translator<'_> {
             backward: class == Class::Branch && imm < 0,
             ends_block: then.is_none(),
             followed: inside.is_some(),
+            kind,
         };
         Decoded { op, then }
     }
@@ -167,6 +194,7 @@ impl Translator<'_> {
             backward: false,
             ends_block: true,
             followed: false,
+            kind: Kind::Foreign,
         }
     }
 }

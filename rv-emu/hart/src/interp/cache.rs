@@ -61,10 +61,9 @@ impl Cache {
             self.drop_all();
         }
         self.blocks += 1;
-        let block = Box::new(block);
-        let at = &raw const *block;
-        self.pages.entry(page(phys)).or_default().insert(offset(phys), block);
-        at
+        let place = self.pages.entry(page(phys)).or_default().entry(offset(phys));
+        // A pointer from before the box was moved into the map might not be used any more.
+        &raw const **place.insert_entry(Box::new(block)).get()
     }
 
     /// Translations changed: no virtual address is known any more.

@@ -2,12 +2,14 @@
 
 use rv_isa::{Class, Op};
 
-use super::block::BlockOp;
+use super::block::{BlockOp, Kind};
 use super::fast::{Bail, Fast};
 use super::slow::Slow;
+use super::watched::Watched;
 use crate::bus::Bus;
 use crate::engine::{Engine, Flow, HelperFn, Operands};
 use crate::hart::{Core, Hart};
+use crate::record::Record;
 use crate::sem;
 use crate::trap::Trap;
 
@@ -65,8 +67,56 @@ unsafe fn finish_slow(hart: &mut Hart, op: *const BlockOp, bus: &mut dyn Bus, ou
             // The block's end counts all its instructions: give back what is counted already.
             hart.state.cycles -= u64::from(this.cost);
             hart.state.retired -= u64::from(this.index) + 1;
+            if hart.record().is_some_and(|record| record.pause()) {
+                return;
+            }
             // SAFETY: `this` doesn't end the block.
             unsafe { next(hart, op, bus) }
+        }
+    }
+}
+
+/// As a [`Handler`], for one instruction of a recorded run. True if the next one of the block follows; then the block's end brings the state
+/// up to date.
+type WatchedHandler = unsafe fn(&mut Hart, *const BlockOp, &mut dyn Bus) -> bool;
+
+/// What a fast handler would do after the instruction; `None` if that is to call the slow one.
+fn tried_fast(hart: &mut Hart, this: &BlockOp, tried: Result<Flow, Bail>, ends: bool) -> Option<bool> {
+    match tried {
+        Ok(Flow::Next) if !ends => return Some(true),
+        Ok(Flow::Next) => hart.state.pc = this.next_pc(hart.page),
+        Ok(Flow::Jump) => {}
+        Err(Bail) => {
+            if let Some(record) = hart.record() {
+                record.forget();
+            }
+            return None;
+        }
+    }
+    leave(hart, this);
+    Some(false)
+}
+
+/// Runs one entry of a block, and tells the hart's record of it. True if the next one of the block follows.
+///
+/// # Safety
+/// As [`Handler`].
+pub(crate) unsafe fn run_watched(hart: &mut Hart, op: *const BlockOp, bus: &mut dyn Bus) -> bool {
+    // SAFETY: the caller's promise.
+    let this = unsafe { &*op };
+    match this.kind {
+        // SAFETY: as above.
+        Kind::Row(row) => unsafe { WATCHED[row as usize](hart, op, bus) },
+        Kind::Followed => {
+            let mut engine = Watched { hart, op: this };
+            let link = engine.next_pc();
+            engine.set_x(this.operands.rd, link);
+            true
+        }
+        Kind::Marker | Kind::Foreign | Kind::End => {
+            // SAFETY: as above. These end their block, so that nothing else runs.
+            unsafe { (this.handler)(hart, op, bus) }
+            false
         }
     }
 }
@@ -111,6 +161,23 @@ macro_rules! handlers {
                 }
             )*
         }
+        mod watched {
+            use super::*;
+            $(
+                pub(super) unsafe fn $name(hart: &mut Hart, op: *const BlockOp, bus: &mut dyn Bus) -> bool {
+                    // SAFETY: the caller's promise.
+                    let this = unsafe { &*op };
+                    let tried = sem_of::$name(&mut Watched { hart, op: this }, &this.operands);
+                    if let Some(goes_on) = tried_fast(hart, this, tried, const { ends(Class::$class) }) {
+                        return goes_on;
+                    }
+                    // SAFETY: the caller's promise.
+                    unsafe { slow::$name(hart, op, bus) }
+                    hart.record().is_some_and(Record::paused)
+                }
+            )*
+        }
+        static WATCHED: &[WatchedHandler] = &[$(watched::$name),*];
         static FAST: &[Handler] = &[$(fast::$name::<false>),*];
         static FAST_X0: &[Handler] = &[$(fast::$name::<true>),*];
         static SLOW: &[Handler] = &[$(slow::$name),*];

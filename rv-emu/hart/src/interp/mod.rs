@@ -10,3 +10,4 @@ pub(crate) mod cache;
 pub(crate) mod fast;
 pub(crate) mod handlers;
 pub(crate) mod slow;
+pub(crate) mod watched;

@@ -56,9 +56,8 @@ impl Engine for Slow<'_> {
     fn amo(&mut self, addr: u64, operand: u64, size: u8, f: AmoFn) -> Result<u64, Trap> {
         let access = Access { kind: AccessKind::Store, source: Source::Atomic, size, va: addr };
         let phys = self.core.atomic_address(access)?;
-        let old = sign_extend(self.core.ram_value(phys, size), size);
-        self.core.bus.ram().store(phys, size, f(old, operand));
-        self.core.after_store();
+        let old = sign_extend(self.core.atomic_read(addr, phys, size), size);
+        self.core.atomic_write(addr, phys, size, f(old, operand));
         Ok(old)
     }
 
@@ -80,17 +79,24 @@ impl Engine for Slow<'_> {
 
     fn set_f(&mut self, r: u8, value: u64) {
         self.core.hart.state.f[usize::from(r)] = value;
+        if let Some(record) = self.core.hart.record() {
+            record.f(r, value);
+        }
         self.core.hart.dirty_fp();
     }
 
     fn fp(&mut self, f: FpFn, [a, b, c]: [u64; 3], rm: u8) -> Result<u64, Trap> {
         let csr = &mut self.core.hart.state.csr;
         let Some(rounding) = rounding(rm, csr.frm) else { return Err(self.illegal()) };
-        let mut flags = Flags::from_bits(csr.fflags);
-        let value = f(a, b, c, rounding, &mut flags);
-        if flags.bits() != csr.fflags {
-            csr.fflags = flags.bits();
+        let mut raised = Flags::NONE;
+        let value = f(a, b, c, rounding, &mut raised);
+        let accrued = csr.fflags | raised.bits();
+        if accrued != csr.fflags {
+            csr.fflags = accrued;
             self.core.hart.dirty_fp();
+        }
+        if let Some(record) = self.core.hart.record() {
+            record.flags(raised.bits());
         }
         Ok(value)
     }

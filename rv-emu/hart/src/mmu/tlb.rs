@@ -1,5 +1,7 @@
 //! Software TLB: one array for each way of looking at memory, so that a change of mode flushes nothing.
 
+use std::ptr::NonNull;
+
 use crate::ram::PAGE_SIZE;
 
 /// Entries of one TLB.
@@ -67,7 +69,8 @@ const _: () = assert!(size_of::<Entry>() == 32);
 
 /// The TLB of one space.
 pub(crate) struct Tlb {
-    entries: Box<[Entry; ENTRIES]>,
+    /// Owned; no `Box`, because [`Tlb::as_ptr`] stays in use while entries change and while the TLB moves, which a `Box` would forbid.
+    entries: NonNull<[Entry; ENTRIES]>,
     /// Physical page of each entry, apart from what the look-up needs.
     phys: Box<[u64; ENTRIES]>,
     used: bool,
@@ -86,25 +89,36 @@ pub struct Perms {
 
 impl Tlb {
     pub(crate) fn new() -> Tlb {
-        Tlb { entries: Box::new([EMPTY; ENTRIES]), phys: Box::new([0; ENTRIES]), used: false }
+        let entries = NonNull::from(Box::leak(Box::new([EMPTY; ENTRIES])));
+        Tlb { entries, phys: Box::new([0; ENTRIES]), used: false }
+    }
+
+    fn entries(&self) -> &[Entry; ENTRIES] {
+        // SAFETY: they live as long as this value, and change only through a unique reference to it.
+        unsafe { self.entries.as_ref() }
+    }
+
+    fn entries_mut(&mut self) -> &mut [Entry; ENTRIES] {
+        // SAFETY: as above; the inline look-up doesn't run meanwhile, since the hart that runs it owns this value.
+        unsafe { self.entries.as_mut() }
     }
 
     /// The physical address of `va` if its page may be executed.
     #[inline(always)]
     pub(crate) fn executable(&self, va: u64) -> Option<u64> {
         let index = index(va);
-        let hit = self.entries[index].exec == va & !(PAGE_SIZE - 1);
+        let hit = self.entries()[index].exec == va & !(PAGE_SIZE - 1);
         hit.then(|| self.phys[index] | va & (PAGE_SIZE - 1))
     }
 
     /// The entries, for the inline look-up.
     pub(crate) fn as_ptr(&self) -> *const Entry {
-        self.entries.as_ptr()
+        self.entries.as_ptr().cast()
     }
 
     pub(crate) fn flush(&mut self) {
         if std::mem::take(&mut self.used) {
-            self.entries.fill(EMPTY);
+            self.entries_mut().fill(EMPTY);
         }
     }
 
@@ -112,7 +126,7 @@ impl Tlb {
         let page = va & !(PAGE_SIZE - 1);
         let tag = |allowed: bool| if allowed { page } else { INVALID };
         self.used = true;
-        self.entries[index(va)] = Entry {
+        self.entries_mut()[index(va)] = Entry {
             read: tag(perms.read),
             write: tag(perms.write),
             exec: tag(perms.exec),
@@ -126,9 +140,18 @@ impl Tlb {
         if !self.used {
             return;
         }
-        for (entry, _) in self.entries.iter_mut().zip(self.phys.iter()).filter(|(_, page)| **page == phys) {
-            entry.write = INVALID;
+        for index in 0..ENTRIES {
+            if self.phys[index] == phys {
+                self.entries_mut()[index].write = INVALID;
+            }
         }
+    }
+}
+
+impl Drop for Tlb {
+    fn drop(&mut self) {
+        // SAFETY: `new` made it from a box, and nothing uses it any more.
+        drop(unsafe { Box::from_raw(self.entries.as_ptr()) });
     }
 }
 
@@ -183,9 +206,9 @@ mod tests {
         let mut tlb = Tlb::new();
         tlb.fill(0x5000, 0x8000_0000, std::ptr::null_mut(), RW);
         tlb.end_writes(0x8000_0000);
-        let entry = tlb.entries[index(0x5000)];
+        let entry = tlb.entries()[index(0x5000)];
         assert_eq!((entry.write, entry.read), (INVALID, 0x5000));
         tlb.flush();
-        assert_eq!(tlb.entries[index(0x5000)].read, INVALID);
+        assert_eq!(tlb.entries()[index(0x5000)].read, INVALID);
     }
 }

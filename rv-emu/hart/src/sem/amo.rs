@@ -1,10 +1,13 @@
 //! Atomics: the A extension, Zabha, Zacas and Zawrs. Harts run one at a time, so that acquire and release need nothing.
 
+use rv_isa::fields::{hstatus, mstatus};
+
 use super::Outcome;
 use super::system::helpers;
 use crate::engine::{AmoFn, Engine, Flow, Operands};
 use crate::hart::Core;
 use crate::interp::arithmetic::sign_extend;
+use crate::mode::Mode;
 use crate::trap::{Access, AccessKind, Refusal, Source, Trap};
 
 macro_rules! amos {
@@ -78,17 +81,29 @@ helpers! {
     amocas_d => |core, o| compare_and_swap(core, o, 8);
     /// Compare and swap a quadword, in pairs of registers.
     amocas_q => compare_and_swap_pair;
-    /// Wait for a change of the reservation set. The wait may end for any reason, and does so at once.
-    wrs_nto => |_, _| Ok(Flow::Next);
-    /// The same for a short time.
+    /// Wait for a change of the reservation set.
+    wrs_nto => wait_on_reservation;
+    /// The same for a short time, which is over at once.
     wrs_sto => |_, _| Ok(Flow::Next);
+}
+
+/// The wait may end for any reason, and does so at once, unless TW or VTW bound it: their time is 0, as for WFI ("Zawrs").
+fn wait_on_reservation(core: &mut Core<'_>, o: &Operands) -> Result<Flow, Trap> {
+    let csr = &core.hart.state.csr;
+    let refusal = match core.hart.state.mode {
+        Mode::M => None,
+        _ if csr.mstatus & mstatus::TW != 0 => Some(Refusal::Illegal),
+        Mode::VS | Mode::VU if csr.hstatus & hstatus::VTW != 0 => Some(Refusal::Virtual),
+        _ => None,
+    };
+    refusal.map_or(Ok(Flow::Next), |refusal| Err(refusal.trap(o.raw)))
 }
 
 fn load_reserved(core: &mut Core<'_>, o: &Operands, size: u8) -> Result<Flow, Trap> {
     let va = core.hart.state.x[usize::from(o.rs1)];
     let access = Access { kind: AccessKind::Load, source: Source::Atomic, size, va };
     let phys = core.atomic_address(access)?;
-    let value = core.ram_value(phys, size);
+    let value = core.atomic_read(va, phys, size);
     core.hart.state.reservation = Some(phys);
     core.set_x(o.rd, if size == 4 { value as i32 as u64 } else { value });
     Ok(Flow::Next)
@@ -102,8 +117,7 @@ fn store_conditional(core: &mut Core<'_>, o: &Operands, size: u8) -> Result<Flow
     let phys = core.atomic_address(access)?;
     let success = core.hart.state.reservation.take() == Some(phys);
     if success {
-        core.bus.ram().store(phys, size, value);
-        core.after_store();
+        core.atomic_write(va, phys, size, value);
     }
     core.set_x(o.rd, u64::from(!success));
     Ok(Flow::Next)
@@ -115,30 +129,26 @@ fn compare_and_swap(core: &mut Core<'_>, o: &Operands, size: u8) -> Result<Flow,
     let (va, expected, new) = (x[usize::from(o.rs1)], x[usize::from(o.rd)], x[usize::from(o.rs2)]);
     let access = Access { kind: AccessKind::Store, source: Source::Atomic, size, va };
     let phys = core.atomic_address(access)?;
-    let old = sign_extend(core.ram_value(phys, size), size);
+    let old = sign_extend(core.atomic_read(va, phys, size), size);
     if old == sign_extend(expected, size) {
-        core.bus.ram().store(phys, size, new);
-        core.after_store();
+        core.atomic_write(va, phys, size, new);
     }
     core.set_x(o.rd, old);
     Ok(Flow::Next)
 }
 
-/// Register pairs are even, the low half first; that of x0 reads 0 and takes nothing ("Zacas").
+/// Pairs have the low half in the even register; that of x0 reads 0 and takes nothing ("Zacas").
 fn compare_and_swap_pair(core: &mut Core<'_>, o: &Operands) -> Result<Flow, Trap> {
-    if (o.rd | o.rs2) & 1 != 0 {
-        return Err(Refusal::Illegal.trap(o.raw));
-    }
     let x = &core.hart.state.x;
     let pair = |r: u8| if r == 0 { [0, 0] } else { [x[usize::from(r)], x[usize::from(r) + 1]] };
     let (expected, new) = (pair(o.rd), pair(o.rs2));
-    let access = Access { kind: AccessKind::Store, source: Source::Atomic, size: 16, va: x[usize::from(o.rs1)] };
+    let va = x[usize::from(o.rs1)];
+    let access = Access { kind: AccessKind::Store, source: Source::Atomic, size: 16, va };
     let phys = core.atomic_address(access)?;
-    let old = [core.ram_value(phys, 8), core.ram_value(phys + 8, 8)];
+    let old = [core.atomic_read(va, phys, 8), core.atomic_read(va.wrapping_add(8), phys + 8, 8)];
     if old == expected {
-        core.bus.ram().store(phys, 8, new[0]);
-        core.bus.ram().store(phys + 8, 8, new[1]);
-        core.after_store();
+        core.atomic_write(va, phys, 8, new[0]);
+        core.atomic_write(va.wrapping_add(8), phys + 8, 8, new[1]);
     }
     if o.rd != 0 {
         core.set_x(o.rd, old[0]);

@@ -89,7 +89,7 @@ fn operands(raw: u32, row: &Row) -> Option<Insn> {
     let none = Insn { op: row.op, rd: 0, rs1: 0, rs2: 0, rs3: 0, rm: 0, imm: 0, len: 4, raw };
     let rm = (raw >> 12 & 7) as u8;
     let insn = match row.format {
-        Format::R | Format::Amo => Insn { rd, rs1, rs2, ..none },
+        Format::R | Format::Amo | Format::AmoPair => Insn { rd, rs1, rs2, ..none },
         Format::RRm => Insn { rd, rs1, rs2, rm, ..none },
         Format::R4 => Insn { rd, rs1, rs2, rs3: register(27), rm, ..none },
         Format::R2 | Format::Lr | Format::Hlv => Insn { rd, rs1, ..none },
@@ -169,6 +169,9 @@ mod tests {
             (0x1015_252f, "lr.w with rs2"),
             (0x0000_502f, "atomic with funct3 5"),
             (0x0000_402f, "amoadd.q"),
+            (0x28c5_45af, "amocas.q to an odd pair"),
+            (0x28b5_452f, "amocas.q from an odd pair"),
+            (0xc285_0553, "fcvtmod.w.d with a rounding mode other than rtz"),
             (0x1200_00f3, "sfence.vma with rd"),
             (0x2200_00f3, "hfence.vvma with rd"),
             (0x6200_00f3, "hfence.gvma with rd"),

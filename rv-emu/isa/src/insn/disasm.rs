@@ -19,11 +19,11 @@ const ROUNDING: [&str; 8] = [",rne", ",rtz", ",rdn", ",rup", ",rmm", ",5", ",6",
 /// The same for exact conversions, whose rounding mode goes without saying if 0.
 const ROUNDING_EXACT: [&str; 8] = ["", ",rtz", ",rdn", ",rup", ",rmm", ",5", ",6", ",dyn"];
 
-/// The constants of FLI by number, as assemblers write them ("Zfa").
+/// The constants of FLI by number ("Zfa"), in the notation of C.
 const FLI: [&str; 32] = [
-    "-1", "min", "1p-16", "1p-15", "1p-8", "1p-7", "0.0625", "0.125", "0.25", "0.3125", "0.375", "0.4375", "0.5",
-    "0.625", "0.75", "0.875", "1", "1.25", "1.5", "1.75", "2", "2.5", "3", "4", "8", "16", "128", "256", "32768",
-    "65536", "inf", "nan",
+    "-0x1p+0", "min", "0x1p-16", "0x1p-15", "0x1p-8", "0x1p-7", "0x1p-4", "0x1p-3", "0x1p-2", "0x1.4p-2", "0x1.8p-2",
+    "0x1.cp-2", "0x1p-1", "0x1.4p-1", "0x1.8p-1", "0x1.cp-1", "0x1p+0", "0x1.4p+0", "0x1.8p+0", "0x1.cp+0", "0x1p+1",
+    "0x1.4p+1", "0x1.8p+1", "0x1p+2", "0x1p+3", "0x1p+4", "0x1p+7", "0x1p+8", "0x1p+15", "0x1p+16", "inf", "nan",
 ];
 
 /// Name of integer register `number` (modulo 32) in the standard calling convention.
@@ -71,7 +71,10 @@ impl Text {
         let rounding = if is_exact(insn.op) { ROUNDING_EXACT } else { ROUNDING };
         let rm = rounding[usize::from(insn.rm & 7)];
         let imm = insn.imm;
-        f.write_str(row.mnemonic)?;
+        if let Some(prefetch) = prefetch(insn) {
+            return write!(f, "{prefetch}\t{}({rs1})", imm & !31);
+        }
+        f.write_str(if insn.raw == PAUSE { "pause" } else { row.mnemonic })?;
         match row.format {
             Format::R => write!(f, "\t{rd},{rs1},{rs2}"),
             Format::RRm => write!(f, "\t{rd},{rs1},{rs2}{rm}"),
@@ -89,7 +92,7 @@ impl Text {
             Format::Csr => write!(f, "\t{rd},{},{rs1}", CsrText(imm as u16)),
             Format::CsrImm => write!(f, "\t{rd},{},{}", CsrText(imm as u16), insn.rs1),
             Format::Fence2 => write!(f, "\t{rs1},{rs2}"),
-            Format::Amo => write!(f, "{}\t{rd},{rs2},({rs1})", ordering(insn.raw)),
+            Format::Amo | Format::AmoPair => write!(f, "{}\t{rd},{rs2},({rs1})", ordering(insn.raw)),
             Format::Lr => write!(f, "{}\t{rd},({rs1})", ordering(insn.raw)),
             Format::Hlv => write!(f, "\t{rd},({rs1})"),
             Format::Hsv => write!(f, "\t{rs2},({rs1})"),
@@ -98,6 +101,7 @@ impl Text {
             Format::MopR => write!(f, ".{imm}\t{rd},{rs1}"),
             Format::MopRR => write!(f, ".{imm}\t{rd},{rs1},{rs2}"),
             Format::Fence if insn.op == Op::Fence && imm == TSO => f.write_str(".tso"),
+            Format::Fence if insn.raw == PAUSE => Ok(()),
             Format::Fence if insn.op == Op::Fence => write!(f, "\t{},{}", set(imm >> 4), set(imm)),
             Format::Fence | Format::None => Ok(()),
         }
@@ -159,6 +163,20 @@ fn ordering(raw: u32) -> &'static str {
 
 /// FENCE.TSO: fm = 8, and RW for both sets.
 const TSO: i32 = 0x833;
+
+/// A FENCE with predecessor set W and nothing else ("Zihintpause").
+const PAUSE: u32 = 0x0100_000f;
+
+/// ORI to x0 is a hint to prefetch if its immediate's low five bits say for what; the others are the low bits of an offset that is a multiple
+/// of 32 ("Cache-Block Management Instructions"). Other hints go by the name of what they encode.
+fn prefetch(insn: &Insn) -> Option<&'static str> {
+    match (insn.op, insn.rd, insn.imm & 31) {
+        (Op::Ori, 0, 0) => Some("prefetch.i"),
+        (Op::Ori, 0, 1) => Some("prefetch.r"),
+        (Op::Ori, 0, 3) => Some("prefetch.w"),
+        _ => None,
+    }
+}
 
 /// A predecessor or successor set of FENCE.
 fn set(bits: i32) -> &'static str {

@@ -2,7 +2,7 @@
 
 use super::{Format, Op};
 
-/// Operands of an instruction to encode. Those that its format lacks are ignored; registers are taken modulo 32.
+/// Operands of an instruction to encode. Those that its format lacks are ignored; registers are taken modulo 32, pairs by their even one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fields {
     /// Destination register.
@@ -55,6 +55,7 @@ const fn encode_as(matches: u32, format: Format, fields: Fields) -> u32 {
             Format::MopR => rd | rs1 | mop_number(imm >> 2) | (imm & 3) << 20,
             Format::MopRR => rd | rs1 | rs2 | mop_number(imm),
             Format::Amo => rd | rs1 | rs2 | order,
+            Format::AmoPair => at(fields.rd & !1, 7) | rs1 | at(fields.rs2 & !1, 20) | order,
             Format::Lr => rd | rs1 | order,
             Format::Fence => (imm & 0xfff) << 20,
             Format::None => 0,

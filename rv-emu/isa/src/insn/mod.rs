@@ -45,6 +45,8 @@ pub enum Format {
     Fence2,
     /// rd, (rs1), rs2, ordering bits.
     Amo,
+    /// rd, (rs1), rs2, ordering bits; rd and rs2 are even, and each stands for a pair.
+    AmoPair,
     /// rd, (rs1), ordering bits.
     Lr,
     /// rd, (rs1).

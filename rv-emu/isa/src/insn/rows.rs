@@ -238,7 +238,7 @@ macro_rules! instructions {
             wrs_sto, WrsSto, "wrs.sto", 0x01d00073, 0xffffffff, None, Fence, Zawrs;
             amocas_w, AmocasW, "amocas.w", 0x2800202f, 0xf800707f, Amo, Amo, Zacas;
             amocas_d, AmocasD, "amocas.d", 0x2800302f, 0xf800707f, Amo, Amo, Zacas;
-            amocas_q, AmocasQ, "amocas.q", 0x2800402f, 0xf800707f, Amo, Amo, Zacas;
+            amocas_q, AmocasQ, "amocas.q", 0x2800402f, 0xf81070ff, AmoPair, Amo, Zacas;
             amoswap_b, AmoswapB, "amoswap.b", 0x0800002f, 0xf800707f, Amo, Amo, Zabha;
             amoadd_b, AmoaddB, "amoadd.b", 0x0000002f, 0xf800707f, Amo, Amo, Zabha;
             amoxor_b, AmoxorB, "amoxor.b", 0x2000002f, 0xf800707f, Amo, Amo, Zabha;

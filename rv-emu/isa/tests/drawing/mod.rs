@@ -3,7 +3,8 @@
 //!
 //! A drawing is a line of fields from left to right. Digits stand for themselves; `imm[..]` is signed, `uimm[..]`, `shamt` and `csr` are not;
 //! `nz` means that 0 is reserved; a prime, that a register is one of x8 to x15; `!n`, that register `n` is excluded, being reserved or
-//! another instruction; `mop` stands for bits that tell nothing apart.
+//! another instruction; `!odd`, that odd registers are reserved. `n[..]` are bits of a number that is a part of the name; `mop` is such a
+//! number that tells nothing apart.
 
 use rv_isa::Insn;
 
@@ -58,7 +59,8 @@ pub fn fixed(drawing: &str, bits: u32) -> (u32, u32) {
         let digits = u32::from_str_radix(field, 2).ok();
         let ones = ((1u64 << width) - 1) as u32;
         let shift = |value: u32| (u64::from(value) << width) as u32;
-        (shift(matches) | digits.unwrap_or(0), shift(mask) | digits.map_or(0, |_| ones))
+        let fixed = if field.ends_with("!odd") { 1 } else { digits.map_or(0, |_| ones) };
+        (shift(matches) | digits.unwrap_or(0), shift(mask) | fixed)
     })
 }
 
@@ -84,20 +86,20 @@ pub fn read(mut insn: Insn, drawing: &str) -> Option<Insn> {
         if field.contains('[') {
             for number in bit_numbers(field) {
                 insn.imm |= (reader.take(1) << number) as i32;
-                sign = sign.max(Some(number).filter(|_| !field.contains('u')));
+                sign = sign.max(Some(number).filter(|_| field.starts_with("imm") || field.starts_with("nzimm")));
             }
             continue;
         }
         let value = reader.take(width);
         match field {
-            "shamt" | "csr" => insn.imm = value as i32,
+            "shamt" | "csr" | "constant" => insn.imm = value as i32,
             "fm" | "pred" | "succ" => insn.imm = insn.imm << 4 | value as i32,
             "uimm" => insn.rs1 = value as u8,
             "rm" => insn.rm = value as u8,
             "aq" | "rl" | "mop" => {}
             _ if field.starts_with('r') => {
                 let (name, excluded) = field.split_once('!').unwrap_or((field, "none"));
-                if excluded == value.to_string() {
+                if excluded == value.to_string() || excluded == "odd" && value & 1 == 1 {
                     return None;
                 }
                 let low = if name.ends_with('\'') { 8 } else { 0 };

@@ -6,6 +6,8 @@ use std::path::Path;
 use goblin::elf::Elf;
 use goblin::elf::header::{EI_CLASS, EI_DATA, ELFCLASS64, ELFDATA2LSB, EM_RISCV, ET_DYN, ET_EXEC};
 use goblin::elf::program_header::{PT_LOAD, ProgramHeader};
+use goblin::elf::section_header::SHF_EXECINSTR;
+use goblin::elf::sym::{STT_FUNC, STT_NOTYPE, Sym};
 
 /// A file larger than this is taken for a mistake.
 const FILE_MAX: u64 = 2 << 30;
@@ -111,6 +113,19 @@ pub struct Image {
     pub segments: Vec<Segment>,
     /// Symbols by name, for ELF with a symbol table.
     pub symbols: BTreeMap<String, u64>,
+    /// Functions, and labels in code, for ELF with a symbol table.
+    pub labels: Vec<Label>,
+}
+
+/// A name in code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// Its address, virtual if the program is linked so.
+    pub addr: u64,
+    /// Bytes of the function; 0 if the file doesn't say.
+    pub len: u64,
+    /// The name; several places may share it.
+    pub name: String,
 }
 
 impl Image {
@@ -149,7 +164,14 @@ impl Image {
     pub fn raw(name: &str, bytes: Vec<u8>) -> Image {
         let len = bytes.len() as u64;
         let segments = vec![Segment { addr: 0, bytes, len }];
-        Image { name: name.to_owned(), entry: None, movable: true, segments, symbols: BTreeMap::new() }
+        Image {
+            name: name.to_owned(),
+            entry: None,
+            movable: true,
+            segments,
+            symbols: BTreeMap::new(),
+            labels: Vec::new(),
+        }
     }
 
     /// Whether it came with an entry point and, perhaps, symbols.
@@ -204,7 +226,24 @@ fn elf(name: &str, bytes: &[u8]) -> Result<Image, ImageError> {
         .filter_map(|symbol| Some((elf.strtab.get_at(symbol.st_name)?.to_owned(), symbol.st_value)))
         .filter(|(symbol, _)| !symbol.is_empty())
         .collect();
-    Ok(Image { name: name.to_owned(), entry: Some(entry), movable, segments, symbols })
+    let labels = labels(&elf);
+    Ok(Image { name: name.to_owned(), entry: Some(entry), movable, segments, symbols, labels })
+}
+
+/// Functions, and what has no type but lies in code: labels of assembly. Names that only mark the kind of code (`$x`) or are a compiler's own
+/// (`.L1`) are left out.
+fn labels(elf: &Elf<'_>) -> Vec<Label> {
+    let in_code = |symbol: &Sym| {
+        let section = elf.section_headers.get(symbol.st_shndx);
+        section.is_some_and(|section| section.sh_flags & u64::from(SHF_EXECINSTR) != 0)
+    };
+    let of_code = |symbol: &Sym| symbol.st_type() == STT_FUNC || symbol.st_type() == STT_NOTYPE && in_code(symbol);
+    let label = |symbol: Sym| {
+        let name = elf.strtab.get_at(symbol.st_name)?;
+        let meant = !name.is_empty() && !name.starts_with(['$', '.']) && symbol.st_shndx != 0;
+        meant.then(|| Label { addr: symbol.st_value, len: symbol.st_size, name: name.to_owned() })
+    };
+    elf.syms.iter().filter(of_code).filter_map(label).collect()
 }
 
 /// Physical address of the entry point: harts start untranslated. A kernel that is linked to virtual addresses may give its entry point

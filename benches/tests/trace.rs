@@ -1,0 +1,87 @@
+//! Traces of the whole stack, hypervisor and redirection included: recording changes nothing, and what is recorded is all that happens.
+
+use benches::{archive, images};
+use ha_iov_ext::model::{Config, Haiov};
+use rv_hart::{Observer, Step};
+use rv_machine::{CostModel, Image, Limits, Machine, MachineConfig, Software, Stop, Watch};
+
+const HARTS: usize = 4;
+
+fn machine(mechanism: &str) -> Machine {
+    let mut machine = Machine::new(MachineConfig {
+        harts: HARTS,
+        memory: 1 << 30,
+        costs: CostModel::built_in("default").unwrap(),
+        extensions: Box::new(|_| vec![Box::new(Haiov::new(Config::default()))]),
+        ..MachineConfig::default()
+    })
+    .unwrap();
+    let image = |name: &str, bytes: &[u8]| Some(Image::parse(name, bytes.to_vec()).unwrap());
+    let software = Software {
+        bios: image("firmware", images::FIRMWARE),
+        kernel: image("hyp", images::HYP),
+        initrd: Some(archive::cpio(&[("vmm", images::VMM), ("guest", images::CONSOLE)])),
+        append: Some(format!("mech={mechanism} lines=20 guest-memory=64 console=capture")),
+    };
+    machine.load(&software).unwrap();
+    machine
+}
+
+/// Follows each hart by what is told of its steps alone.
+struct Shadow {
+    x: [[u64; 32]; HARTS],
+    f: [[u64; 32]; HARTS],
+    pc: [Option<u64>; HARTS],
+    retired: u64,
+    traps: u64,
+    interrupts: u64,
+}
+
+impl Observer for Shadow {
+    fn step(&mut self, step: &Step) {
+        let hart = step.hart as usize;
+        for write in &step.x {
+            self.x[hart][usize::from(write.register)] = write.value;
+        }
+        for write in &step.f {
+            self.f[hart][usize::from(write.register)] = write.value;
+        }
+        let expected = self.pc[hart].replace(step.next_pc);
+        assert!(expected.is_none_or(|pc| pc == step.pc), "hart {hart}: {expected:x?}, then {step:x?}");
+        self.retired += u64::from(step.retired());
+        if let Some(taken) = step.trap {
+            self.traps += u64::from(!taken.trap.interrupt);
+            self.interrupts += u64::from(taken.trap.interrupt);
+        }
+    }
+}
+
+impl Watch for Shadow {
+    fn wanted(&mut self, _: u64, _: u64) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_recorded_run_of_the_whole_stack_is_the_same_run() {
+    for mechanism in ["emulate", "uer"] {
+        let limits = Limits { max_insns: Some(500_000_000), slice: None };
+        let mut plain = machine(mechanism);
+        assert_eq!(plain.run(&limits), Stop::Exit(0));
+        let mut recorded = machine(mechanism);
+        let mut shadow =
+            Shadow { x: [[0; 32]; HARTS], f: [[0; 32]; HARTS], pc: [None; HARTS], retired: 0, traps: 0, interrupts: 0 };
+        assert_eq!(recorded.run_watched(&limits, Some(&mut shadow)), Stop::Exit(0));
+        for (index, (a, b)) in recorded.harts().iter().zip(plain.harts()).enumerate() {
+            assert_eq!(a.state, b.state, "{mechanism}, hart {index}: every register, every CSR, every cycle");
+            assert_eq!(shadow.x[index], a.state.x, "{mechanism}, hart {index}");
+            assert_eq!(shadow.f[index], a.state.f, "{mechanism}, hart {index}");
+        }
+        assert_eq!(recorded.snapshot().harts, plain.snapshot().harts);
+        let (mut outputs, sinks) = ([Vec::new(), Vec::new()], [&mut recorded, &mut plain]);
+        outputs.iter_mut().zip(sinks).for_each(|(output, machine)| machine.drain_output(output));
+        assert_eq!(outputs[0], outputs[1]);
+        assert_eq!(shadow.retired, plain.retired());
+        assert!(shadow.traps > 100 && shadow.interrupts > 3, "{} {}", shadow.traps, shadow.interrupts);
+    }
+}

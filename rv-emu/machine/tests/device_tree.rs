@@ -1,0 +1,95 @@
+//! The device tree of any machine, read by the guests' own reader and by dtc: it says what the machine was built with. And damaged ones, as a
+//! guest could find them: they are read to an end.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use fdt::Fdt;
+use proptest::collection::vec;
+use proptest::prelude::{ProptestConfig, Strategy, any};
+use proptest::{prop_assert, prop_assert_eq, proptest};
+use rv_isa::{IsaSet, extension_rows};
+use rv_machine::map::RAM_BASE;
+use rv_machine::{Machine, MachineConfig};
+
+fn extensions() -> impl Strategy<Value = IsaSet> {
+    any::<u128>().prop_map(|bits| {
+        let chosen = extension_rows().iter().filter(|row| row.name == "i" || bits >> row.isa as u8 & 1 == 1);
+        chosen.fold(IsaSet::EMPTY, |set, row| set.with(row.isa)).closed()
+    })
+}
+
+fn tree(harts: usize, pages: u64, isa: IsaSet, append: Option<&str>) -> Vec<u8> {
+    let config = MachineConfig { harts, memory: pages << 12, isa, ..MachineConfig::default() };
+    Machine::new(config).unwrap().device_tree(append)
+}
+
+/// dtc's complaints; `None` without dtc.
+fn complaints(tree: &[u8]) -> Option<String> {
+    let mut dtc = Command::new("dtc");
+    dtc.args(["-I", "dtb", "-O", "dts"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = dtc.spawn().ok()?;
+    child.stdin.take()?.write_all(tree).ok()?;
+    Some(String::from_utf8_lossy(&child.wait_with_output().ok()?.stderr).into_owned())
+}
+
+/// Uses everything that a reader has: how much it saw.
+fn read_all(tree: &Fdt<'_>) -> usize {
+    let nodes = tree.nodes().map(|node| {
+        let strings: usize = ["compatible", "riscv,isa-extensions"].iter().map(|name| node.strings(name).count()).sum();
+        1 + strings + node.regions().count() + node.properties().count()
+    });
+    let found = [tree.find("/soc/serial"), tree.find("/cpus/cpu@0"), tree.find("/")].iter().flatten().count();
+    let chosen =
+        tree.bootargs().len() + usize::from(tree.bootarg("lines").is_some()) + usize::from(tree.initrd().is_some());
+    nodes.sum::<usize>() + found + chosen + tree.memory().count() + tree.harts().count()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+    #[test]
+    fn it_says_what_the_machine_was_built_with(
+        harts in 1usize..=64,
+        pages in 16u64..1 << 12,
+        isa in extensions(),
+        append in "[^\0]{0,40}",
+    ) {
+        let blob = tree(harts, pages, isa, Some(&append));
+        let tree = Fdt::new(&blob).expect("a tree");
+        prop_assert_eq!(tree.harts().collect::<Vec<_>>(), (0..harts as u64).collect::<Vec<_>>());
+        prop_assert_eq!(tree.memory().collect::<Vec<_>>(), [(RAM_BASE, pages << 12)]);
+        prop_assert_eq!(tree.bootargs(), append);
+        let cpu = tree.find("/cpus/cpu@0").expect("a hart");
+        prop_assert_eq!(cpu.text("riscv,isa").map(IsaSet::parse), Some(Ok(isa)));
+        let named = cpu.strings("riscv,isa-extensions").map(str::to_owned);
+        prop_assert_eq!(named.collect::<Vec<_>>(), isa.rows().map(|row| row.name.to_owned()).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn damaged_trees_are_read_to_an_end(damage in vec((any::<u16>(), any::<u8>()), 1..16), cut in any::<u16>()) {
+        let mut blob = tree(2, 16, IsaSet::standard(), Some("lines=5"));
+        let whole = blob.len();
+        for (offset, value) in damage {
+            blob[usize::from(offset) % whole] = value;
+        }
+        for end in [whole, usize::from(cut) % whole] {
+            if let Ok(tree) = Fdt::new(&blob[..end]) {
+                prop_assert!(read_all(&tree) <= whole * whole);
+            }
+        }
+    }
+}
+
+proptest! {
+    // A process for each.
+    #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
+
+    #[test]
+    fn dtc_takes_it_without_complaint(harts in 1usize..=64, isa in extensions(), append in "[ -~]{0,40}") {
+        match complaints(&tree(harts, 1 << 10, isa, Some(&append))) {
+            Some(complaints) => prop_assert_eq!(complaints, ""),
+            None => eprintln!("SKIPPED: dtc is not there; install Debian's package device-tree-compiler"),
+        }
+    }
+}
