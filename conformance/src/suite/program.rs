@@ -3,7 +3,7 @@
 use rv_hart::Mode;
 use rv_isa::asm::{self, RA, T0, T1, T2, ZERO};
 use rv_isa::fields::mstatus;
-use rv_isa::{IsaSet, csr};
+use rv_isa::{Isa, IsaSet, csr};
 
 use super::assembler::{Assembler, Label};
 use super::case::{Case, TABLE, What};
@@ -27,6 +27,7 @@ struct Snippet {
 
 struct Builder<'a> {
     runtime: &'a Runtime,
+    isa: IsaSet,
     text: Assembler,
     user: Assembler,
     tables: Vec<u8>,
@@ -35,8 +36,13 @@ struct Builder<'a> {
 /// Makes the program that runs `cases` on a machine with the extensions `isa`.
 pub fn program(cases: &[Case], isa: IsaSet) -> Program {
     let (runtime, code) = runtime::runtime(isa, cases.len() as u64, TEXT);
-    let mut builder =
-        Builder { runtime: &runtime, text: Assembler::new(TEXT), user: Assembler::new(USER_TEXT), tables: Vec::new() };
+    let mut builder = Builder {
+        runtime: &runtime,
+        isa,
+        text: Assembler::new(TEXT),
+        user: Assembler::new(USER_TEXT),
+        tables: Vec::new(),
+    };
     for (index, case) in cases.iter().enumerate() {
         builder.case(index as u64, case);
     }
@@ -68,7 +74,9 @@ impl Builder<'_> {
         }
         if !case.memory.is_empty() {
             self.text.emit(asm::sfence_vma(ZERO, ZERO));
-            self.text.emit(asm::fence_i(0));
+            if self.isa.has(Isa::Zifencei) {
+                self.text.emit(asm::fence_i(0));
+            }
         }
         for (number, value) in &case.csrs {
             self.text.set_csr(*number, *value, T0);

@@ -39,12 +39,6 @@ impl Subject {
     pub fn reads_raw(&self) -> bool {
         self.op.row().mnemonic.starts_with("fmv.x")
     }
-
-    /// Conversions whose results are always exact.
-    pub fn is_exact(&self) -> bool {
-        let row = self.op.row();
-        ["fcvt.d.w", "fcvt.d.wu", "fcvt.d.s", "fcvt.d.h", "fcvt.s.h"].contains(&row.mnemonic)
-    }
 }
 
 /// The subject that `op` is; none for loads, stores and constants.
