@@ -27,7 +27,7 @@ pub mod tables;
 use rv_isa::IsaSet;
 
 /// The extensions of programs and machines: those of ours that other models have too, and that don't go at a pace of their own.
-const ISA: &str = "rv64imafdcbh_zicbom_zicbop_zicboz_zicntr_zicond_zicsr_zifencei_zihintntl_zihintpause_zihpm_zimop_zabha_zacas_zawrs_zfa_zfh\
+const ISA: &str = "rv64imafdcbh_zbc_zicbom_zicbop_zicboz_zicntr_zicond_zicsr_zifencei_zihintntl_zihintpause_zihpm_zimop_zabha_zacas_zawrs_zfa_zfh\
                    _zca_zcb_zcd_zcmop_sstc_svade_svadu_svinval_svnapot_svpbmt_sv39_sv48_sv57";
 
 /// The set that [`ISA`] names.

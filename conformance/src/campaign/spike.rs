@@ -270,7 +270,7 @@ fn straddling_store(ours: &Ours) -> Option<Box<Straddling>> {
     let state = &ours.hart.state;
     let insn = decode(ours.code_at(state.pc)?)?;
     let size = match insn.op {
-        Op::Sh => 2,
+        Op::Sh | Op::Fsh => 2,
         Op::Sw | Op::Fsw => 4,
         Op::Sd | Op::Fsd => 8,
         Op::HsvH => 2,

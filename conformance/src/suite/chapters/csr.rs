@@ -118,8 +118,6 @@ fn absent() -> Vec<Case> {
 pub fn side_effects() -> Vec<Case> {
     let section = "Zicsr: CSR Instructions";
     let user = |name: &str| case(name, section, Mode::M).needs(Isa::F);
-    let read_only = asm::csrrs(A1, csr::INSTRET, A0);
-    let immediate = asm::csrrsi(A1, csr::INSTRET, 1);
     let cases = [
         user("csrrw swaps")
             .x(A0, 5)
@@ -165,6 +163,16 @@ pub fn side_effects() -> Vec<Case> {
             .completes()
             .reg(A1, 31)
             .reg(A2, 14),
+    ];
+    let cases = cases.into_iter().chain(read_only(user));
+    cases.flat_map(|case| case.in_modes(&Mode::ALL)).collect()
+}
+
+/// Accesses to a read-only register.
+fn read_only(user: impl Fn(&str) -> Case) -> [Case; 4] {
+    let read_only = asm::csrrs(A1, csr::INSTRET, A0);
+    let immediate = asm::csrrsi(A1, csr::INSTRET, 1);
+    [
         user("csrrs of a read-only register with x0 reads")
             .needs(Isa::Zicntr)
             .run(asm::csrrs(A1, csr::INSTRET, ZERO))
@@ -186,8 +194,7 @@ pub fn side_effects() -> Vec<Case> {
             immediate,
             Some(ILLEGAL_INSTRUCTION),
         ),
-    ];
-    cases.into_iter().flat_map(|case| case.in_modes(&Mode::ALL)).collect()
+    ]
 }
 
 /// Swaps a value in, reads it back into a2, and puts the old one back.

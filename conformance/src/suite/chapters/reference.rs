@@ -100,9 +100,9 @@ pub fn spec(op: Op) -> Spec {
         Sraw => Binary(|a, b| word(low_word(a) >> (b % 32))),
         // M.
         Mul => Binary(|a, b| (signed(a).wrapping_mul(signed(b))) as u64),
-        Mulh => Binary(|a, b| (signed(a) * signed(b) >> 64) as u64),
-        Mulhsu => Binary(|a, b| (signed(a) * i128::from(b) >> 64) as u64),
-        Mulhu => Binary(|a, b| (u128::from(a) * u128::from(b) >> 64) as u64),
+        Mulh => Binary(|a, b| ((signed(a) * signed(b)) >> 64) as u64),
+        Mulhsu => Binary(|a, b| ((signed(a) * i128::from(b)) >> 64) as u64),
+        Mulhu => Binary(|a, b| ((u128::from(a) * u128::from(b)) >> 64) as u64),
         Mulw => Binary(|a, b| word(low_word(a) * low_word(b))),
         Div => Binary(|a, b| division(signed(a), signed(b)).0 as u64),
         Divu => Binary(|a, b| division(i128::from(a), i128::from(b)).0 as u64),

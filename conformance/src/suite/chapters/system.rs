@@ -129,7 +129,7 @@ fn delegation() -> Vec<Case> {
     cases
 }
 
-/// MRET to every mode, and what it leaves in mstatus.
+/// MRET to every mode.
 fn machine_returns() -> Vec<Case> {
     let mut cases = Vec::new();
     for mode in Mode::ALL {
@@ -162,7 +162,13 @@ fn machine_returns() -> Vec<Case> {
             );
         }
     }
-    cases.push(
+    cases.extend(machine_return_status());
+    cases
+}
+
+/// What MRET leaves in mstatus.
+fn machine_return_status() -> Vec<Case> {
+    vec![
         case("mret with MPP = M ignores MPV, and clears both", RETURNS, Mode::M)
             .needs(Isa::H)
             .li(A0, mstatus::MPP | mstatus::MPV)
@@ -176,8 +182,6 @@ fn machine_returns() -> Vec<Case> {
             .run(asm::csrrs(A2, csr::MSTATUS, ZERO))
             .completes()
             .expect_masked(What::X(A2), mstatus::MPP | mstatus::MPV, &[0]),
-    );
-    cases.push(
         case("mret puts MPIE into MIE, and sets MPIE", RETURNS, Mode::M)
             .li(A0, mstatus::MPP | mstatus::MPIE)
             .runs(&[
@@ -190,8 +194,6 @@ fn machine_returns() -> Vec<Case> {
             .run(asm::csrrs(A2, csr::MSTATUS, ZERO))
             .completes()
             .expect_masked(What::X(A2), mstatus::MIE | mstatus::MPIE, &[mstatus::MIE | mstatus::MPIE]),
-    );
-    cases.push(
         case("mret to less than M clears MPRV", RETURNS, Mode::M)
             .set(csr::STVEC, TEXT)
             .li(A0, mstatus::MPP)
@@ -206,8 +208,7 @@ fn machine_returns() -> Vec<Case> {
             ])
             .completes()
             .status(mstatus::MPRV, 0),
-    );
-    cases
+    ]
 }
 
 fn guest_isa(mode: Mode) -> rv_isa::IsaSet {

@@ -212,6 +212,13 @@ fn implicit(mode: Mode) -> Vec<Case> {
             cases.push(faulted(case, what, VA, GPA, &[tinst]));
         }
     }
+    cases.extend(implicit_updates(mode));
+    cases
+}
+
+/// The update of A and D in a guest's entry is a store to a guest physical address.
+fn implicit_updates(mode: Mode) -> Vec<Case> {
+    let mut cases = Vec::new();
     let user = if mode == Mode::VU { pte::U } else { 0 };
     for what in ALL {
         // Reading the entry is fine; the update of A (and D) needs permission to write.
