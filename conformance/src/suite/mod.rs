@@ -11,6 +11,7 @@ mod chapters;
 pub mod coverage;
 pub mod execute;
 pub mod layout;
+pub mod peer;
 mod program;
 pub mod report;
 mod runtime;

@@ -6,8 +6,8 @@ use rv_isa::cause::{ILLEGAL_INSTRUCTION, LOAD_PAGE_FAULT, STORE_ACCESS_FAULT, ST
 use rv_isa::fields::{menvcfg, pmpcfg, pte};
 use rv_isa::{Isa, csr};
 
-use super::pages::{RWX, VA, entry, paged};
-use crate::suite::case::{Case, Level, case};
+use super::pages::{FIRST_LEAVES, RWX, VA, entry, paged};
+use crate::suite::case::{Case, Level, What, case};
 use crate::suite::layout::DATA;
 
 /// All cases.
@@ -99,6 +99,24 @@ fn blocks() -> Vec<Case> {
                 .run(asm::cbo_inval(A0))
                 .completes(),
         );
+        // A is checked and set, D is not: whether the block can be reached in the end or not.
+        let clean = entry(DATA, pte::V | pte::R | pte::W);
+        for (name, flags) in [("cbo.flush sets A and no D", None), ("cbo.flush out of reach of PMP sets no D", Some(0))]
+        {
+            let all = menvcfg::CBCFE | menvcfg::ADUE;
+            let case = of(name, clean).needs(Isa::Svadu).set(csr::MENVCFG, all);
+            let case = if mode.virt() { case.set(csr::HENVCFG, all) } else { case };
+            let done = match flags {
+                None => case.run(asm::cbo_flush(A0)).completes().mem(FIRST_LEAVES, clean | pte::A),
+                Some(flags) => case
+                    .set(csr::PMPADDR0, DATA >> 2 | 0x1ff)
+                    .set(csr::PMPCFG0, flags | u64::from(pmpcfg::A_NAPOT))
+                    .run(asm::cbo_flush(A0))
+                    .traps(Level::M, STORE_ACCESS_FAULT)
+                    .expect_masked(What::Memory(FIRST_LEAVES), pte::D, &[0]),
+            };
+            cases.push(done);
+        }
         let denied = enabled(case("cbo.clean out of reach of PMP", section, mode))
             .set(csr::PMPADDR0, DATA >> 2 | 0x1ff)
             .set(csr::PMPCFG0, pmpcfg::A_NAPOT.into());
@@ -192,7 +210,7 @@ fn state_enables() -> Vec<Case> {
         .set(csr::MSTATEEN0, se)
         .li(A0, u64::MAX)
         .runs(&[asm::csrrw(ZERO, csr::HSTATEEN0, A0), asm::csrrs(A1, csr::HSTATEEN0, ZERO)]);
-    cases.push(shadow.completes().expect_masked(crate::suite::case::What::X(A1), se | env, &[se]));
+    cases.push(shadow.completes().expect_masked(What::X(A1), se | env, &[se]));
     cases
 }
 

@@ -40,9 +40,12 @@ pub struct SuiteArgs {
     /// Write all tests with their verdicts as JSON; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// Run the suite on QEMU too (its program, or a name on the PATH), and say where the two differ.
-    #[arg(long, value_name = "PROGRAM")]
+    /// Run the suite on this QEMU too, with the extensions that both have, and say where the two differ.
+    #[arg(long, value_name = "PROGRAM", num_args = 0..=1, default_missing_value = "qemu-system-riscv64")]
     pub qemu: Option<PathBuf>,
+    /// Run the suite on this Spike too, with the extensions that both have, and say where the two differ.
+    #[arg(long, value_name = "PROGRAM", num_args = 0..=1, default_missing_value = "spike", conflicts_with = "qemu")]
+    pub spike: Option<PathBuf>,
 }
 
 /// Options of `conformance emit`.

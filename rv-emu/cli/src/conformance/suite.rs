@@ -9,6 +9,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use conformance::suite::coverage::Coverage;
+use conformance::suite::execute::Verdict;
+use conformance::suite::peer::Peer;
 use conformance::suite::report::{self, Outcome};
 use conformance::suite::{Group, execute, suite as all_groups};
 use rv_hart::{Costs, Hart};
@@ -22,8 +24,11 @@ const FAILED: u8 = 1;
 
 /// Runs the suite.
 pub fn suite(args: &SuiteArgs) -> Result<ExitCode> {
-    let mut groups = all_groups(args.isa);
-    complete(&groups, args.isa)?;
+    let peer = peer(args)?;
+    // The programs are for the extensions that both machines have.
+    let isa = peer.as_ref().map_or(args.isa, |peer| peer.isa);
+    let mut groups = all_groups(isa);
+    complete(&groups, isa)?;
     select(&mut groups, args);
     if groups.is_empty() {
         bail!("no test matches");
@@ -32,7 +37,7 @@ pub fn suite(args: &SuiteArgs) -> Result<ExitCode> {
         list(&groups);
         return Ok(ExitCode::SUCCESS);
     }
-    let outcomes = run(&groups, args);
+    let outcomes = run(&groups, args, &|group| here(group, isa));
     let failures: Vec<String> = outcomes.iter().flat_map(Outcome::failures).collect();
     let to_stdout = args.json.as_deref() == Some(Path::new("-"));
     if let Some(file) = &args.json {
@@ -48,6 +53,9 @@ pub fn suite(args: &SuiteArgs) -> Result<ExitCode> {
         eprint!("{text}")
     } else {
         print!("{text}")
+    }
+    if let Some(peer) = &peer {
+        compare(&groups, args, &outcomes, peer)?;
     }
     Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
@@ -84,6 +92,47 @@ fn list(groups: &[Group]) {
     }
 }
 
+/// A verdict for each case, or why there is none.
+type Verdicts = Result<Vec<Verdict>, String>;
+
+/// The group on this machine.
+fn here(group: &Group, isa: IsaSet) -> Verdicts {
+    execute::run(group, &|| machine(isa)).map_err(|error| error.to_string())
+}
+
+/// The other machine that was asked for.
+fn peer(args: &SuiteArgs) -> Result<Option<Peer>> {
+    match (&args.qemu, &args.spike) {
+        (Some(program), _) => Peer::qemu(program).map(Some),
+        (_, Some(program)) => Peer::spike(program).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// Runs the groups on the other machine, and says where it differs. A test states what the section that it names demands, so the machine that
+/// passes it is right.
+fn compare(groups: &[Group], args: &SuiteArgs, ours: &[Outcome<'_>], peer: &Peer) -> Result<()> {
+    let folder = std::env::temp_dir().join(format!("rv-emu-suite-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).with_context(|| format!("can't create {}", folder.display()))?;
+    let there = |group: &Group| {
+        let file = folder.join(format!("{}.elf", group.name()));
+        peer.run(group, &file).map_err(|error| format!("{error:#}"))
+    };
+    let theirs = run(groups, args, &there);
+    let _ = std::fs::remove_dir_all(&folder);
+    println!("\nOn {}:\n{}", peer.version, report::table(&theirs));
+    for (ours, theirs) in ours.iter().zip(&theirs) {
+        let failed_here = ours.failures();
+        for failure in theirs.failures().iter().filter(|failure| !failed_here.contains(failure)) {
+            println!("{failure}: {} is wrong by that section", peer.version.split(',').next().unwrap_or("it"));
+        }
+        for failure in failed_here.iter().filter(|failure| !theirs.failures().contains(failure)) {
+            println!("{failure}: this machine is wrong by that section");
+        }
+    }
+    Ok(())
+}
+
 /// A machine with `isa` on which every instruction takes one cycle.
 fn machine(isa: IsaSet) -> Result<Machine, MachineError> {
     let costs = CostModel::built_in("flat").expect("the built-in models are valid");
@@ -91,14 +140,14 @@ fn machine(isa: IsaSet) -> Result<Machine, MachineError> {
 }
 
 /// Runs all groups on as many threads as there are CPUs, in any order; outcomes are in the order of groups.
-fn run<'a>(groups: &'a [Group], args: &SuiteArgs) -> Vec<Outcome<'a>> {
+fn run<'a>(groups: &'a [Group], args: &SuiteArgs, on: &(dyn Fn(&Group) -> Verdicts + Sync)) -> Vec<Outcome<'a>> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::new());
     let progress = stderr().is_terminal();
     let worker = || {
         while let Some((index, group)) = take(&next, groups) {
             let start = Instant::now();
-            let verdicts = execute::run(group, &|| machine(args.isa)).map_err(|error| error.to_string());
+            let verdicts = on(group);
             let outcome = Outcome { group, verdicts, seconds: start.elapsed().as_secs_f64() };
             let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
             done.push((index, outcome));

@@ -83,10 +83,10 @@ impl Core<'_> {
         let regime = Regime::data(&self.hart.state);
         let whole = Access { kind: AccessKind::Load, source: Source::CacheBlock, size: 1, va: operand };
         let access = self.effective(whole, regime);
-        if self.resolve(access, access.va, 1, regime).is_ok() {
-            return Ok(());
-        }
-        self.resolve(Access { kind: AccessKind::Store, ..access }, access.va, 1, regime).map(|_| ())
+        // Whoever may store may load, and a load sets no dirty bit.
+        self.resolve(access, access.va, 1, regime)
+            .map(|_| ())
+            .map_err(|trap| Trap { code: store_fault(trap.code), ..trap })
     }
 
     /// The access with its address as pointer masking leaves it.
@@ -248,6 +248,16 @@ impl Hart {
             self.counters.pte_reads += 1;
             self.charge(if cached { self.costs.pte_cached } else { self.costs.pte_read });
         }
+    }
+}
+
+/// The fault of a store in place of that of a load.
+fn store_fault(code: u64) -> u64 {
+    match code {
+        cause::LOAD_ACCESS_FAULT => cause::STORE_ACCESS_FAULT,
+        cause::LOAD_PAGE_FAULT => cause::STORE_PAGE_FAULT,
+        cause::LOAD_GUEST_PAGE_FAULT => cause::STORE_GUEST_PAGE_FAULT,
+        code => code,
     }
 }
 
