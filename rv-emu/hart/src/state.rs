@@ -39,7 +39,7 @@ pub struct HartState {
     pub reservation: Option<u64>,
     /// Incoming wires as last seen.
     pub wires: Wires,
-    /// The extensions that the hart has, of those in `rv_isa`.
+    /// The extensions that the hart has, of those in `rv_isa`; they stay what they were when it was made.
     #[serde(with = "isa_string")]
     pub isa: IsaSet,
     /// Control and status registers.
@@ -257,6 +257,13 @@ impl HartState {
     /// `menvcfg.STCE`: the supervisor timer compares by itself (Sstc).
     pub fn stce(&self) -> bool {
         self.csr.menvcfg & menvcfg::STCE != 0
+    }
+
+    /// Pointer masking is on in some mode.
+    #[inline]
+    pub(crate) fn masks_pointers(&self) -> bool {
+        let csr = &self.csr;
+        (csr.menvcfg | csr.senvcfg | csr.henvcfg) & menvcfg::PMM | csr.hstatus & hstatus::HUPMM != 0
     }
 
     /// The effective `henvcfg.STCE`, which is 0 while `menvcfg.STCE` is.

@@ -37,16 +37,16 @@ pub(crate) struct Row {
     number: u16,
     /// The extensions that bring it.
     isa: IsaSet,
-    /// M-mode lets lower modes access it.
-    machine_gate: fn(&HartState) -> bool,
-    gate: Gate,
+    /// Whether M-mode lets lower modes access it; `None` if that is no question.
+    machine_gate: Option<fn(&HartState) -> bool>,
+    gate: Option<Gate>,
     read: fn(&Hart) -> u64,
     write: fn(&mut Hart, u64),
 }
 
 impl Row {
     const fn new(number: u16, read: fn(&Hart) -> u64, write: fn(&mut Hart, u64)) -> Row {
-        Row { number, isa: IsaSet::EMPTY, machine_gate: |_| true, gate: open, read, write }
+        Row { number, isa: IsaSet::EMPTY, machine_gate: None, gate: None, read, write }
     }
 
     /// A CSR without writable bits, or one that its number makes read-only.
@@ -55,22 +55,18 @@ impl Row {
     }
 
     const fn gated(self, gate: Gate) -> Row {
-        Row { gate, ..self }
+        Row { gate: Some(gate), ..self }
     }
 
     /// M-mode decides whether lower modes may access it.
     const fn opened_by_machine(self, machine_gate: fn(&HartState) -> bool) -> Row {
-        Row { machine_gate, ..self }
+        Row { machine_gate: Some(machine_gate), ..self }
     }
 
     /// It comes with `isa`.
     const fn of(self, isa: Isa) -> Row {
         Row { isa: self.isa.with(isa), ..self }
     }
-}
-
-fn open(_: &HartState) -> Result<(), Refusal> {
-    Ok(())
 }
 
 /// A row for the field of the same meaning in [`crate::state::Csrs`], all of whose bits are writable, or those in a mask.
@@ -84,7 +80,7 @@ macro_rules! field {
 }
 use field;
 
-static ROWS: LazyLock<[Option<&'static Row>; 4096]> = LazyLock::new(|| {
+static ROWS: LazyLock<Rows> = LazyLock::new(|| {
     let mut rows = [None; 4096];
     let chapters = [
         machine::ROWS,
@@ -105,9 +101,12 @@ static ROWS: LazyLock<[Option<&'static Row>; 4096]> = LazyLock::new(|| {
     rows
 });
 
-/// The row of `number` on a hart with the extensions `isa`.
-fn row(number: u16, isa: IsaSet) -> Option<&'static Row> {
-    ROWS[usize::from(number & 0xfff)].filter(|row| isa.contains(row.isa))
+/// The rows that a hart has, by number.
+pub(crate) type Rows = [Option<&'static Row>; 4096];
+
+/// Those of a hart with the extensions `isa`.
+pub(crate) fn rows(isa: IsaSet) -> Box<Rows> {
+    Box::new(ROWS.map(|row| row.filter(|row| isa.contains(row.isa))))
 }
 
 /// Some extension of the base has a CSR of this number.
@@ -166,16 +165,19 @@ impl Hart {
     /// Whether the current mode may access a CSR, and how to.
     pub(crate) fn csr_access(&self, number: u16, write: bool) -> Result<Handle, Refusal> {
         let mode = self.state.mode;
-        if let Some(row) = row(number, self.state.isa) {
+        if let Some(row) = self.rows[usize::from(number & 0xfff)] {
             let by_number = check_number(number, mode, write);
             // What HS-mode may not do either is illegal for a guest too ("HS-qualified").
-            if by_number == Err(Refusal::Illegal) || mode != Mode::M && !(row.machine_gate)(&self.state) {
+            let closed = mode != Mode::M && row.machine_gate.is_some_and(|open| !open(&self.state));
+            if by_number == Err(Refusal::Illegal) || closed {
                 return Err(Refusal::Illegal);
             }
             by_number?;
-            (row.gate)(&self.state)?;
+            if let Some(gate) = row.gate {
+                gate(&self.state)?;
+            }
             let actual = substituted(number, mode);
-            return Ok(Handle::Standard(ROWS[usize::from(actual)].unwrap_or(row)));
+            return Ok(Handle::Standard(self.rows[usize::from(actual)].unwrap_or(row)));
         }
         let index = self.extension_of(number).ok_or(Refusal::Illegal)?;
         self.extensions[index].csr_check(&self.state, number, write)?;
@@ -220,7 +222,7 @@ impl Hart {
 
     /// Reads a CSR for an observer (debugger, trace): no access check, `None` if there is none of that number.
     pub fn csr_peek(&self, number: u16) -> Option<u64> {
-        if let Some(row) = row(number, self.state.isa) {
+        if let Some(row) = self.rows[usize::from(number & 0xfff)] {
             return Some((row.read)(self));
         }
         let index = self.extension_of(number)?;
@@ -229,7 +231,7 @@ impl Hart {
 
     /// Writes a CSR for an observer, legalised as a write by M-mode would be. `false` if there is none of that number.
     pub fn csr_poke(&mut self, number: u16, value: u64) -> bool {
-        let handle = match row(number, self.state.isa) {
+        let handle = match self.rows[usize::from(number & 0xfff)] {
             Some(row) => Some(Handle::Standard(row)),
             None => self.extension_of(number).map(|index| Handle::Extension { index, number }),
         };

@@ -92,6 +92,9 @@ impl Core<'_> {
     /// The access with its address as pointer masking leaves it.
     fn effective(&self, access: Access, regime: Regime) -> Access {
         let state = &self.hart.state;
+        if !state.masks_pointers() {
+            return access;
+        }
         let masked = match access.source {
             Source::Hypervisor | Source::HypervisorExecute => regime.hypervisor_pointer_mask(state),
             _ => regime.pointer_mask(state),

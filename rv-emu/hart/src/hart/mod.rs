@@ -8,7 +8,7 @@ mod run;
 use crate::bus::Bus;
 use crate::cost::Costs;
 use crate::counters::Counters;
-use crate::csr::Pmu;
+use crate::csr::{self, Pmu};
 use crate::engine::{Flow, Operands};
 use crate::ext::{Extension, StandardBits};
 use crate::interp::block::{Block, BlockOp};
@@ -66,6 +66,8 @@ pub struct Hart {
     code_cursor: u64,
     pub(crate) extensions: Vec<Box<dyn Extension>>,
     pub(crate) bits: StandardBits,
+    /// The CSRs of `state.isa`.
+    pub(crate) rows: Box<csr::Rows>,
     pub(crate) pmu: Pmu,
     costs: Costs,
     counters: Counters,
@@ -127,6 +129,7 @@ impl Hart {
             code_cursor: 0,
             extensions,
             bits,
+            rows: csr::rows(isa),
             pmu: Pmu::default(),
             costs,
             counters: Counters::default(),
@@ -157,9 +160,9 @@ impl Hart {
     /// The mode or a status bit changed: look through the right TLB, at the right blocks.
     pub(crate) fn refresh_mode(&mut self) {
         let regime = Regime::data(&self.state);
-        self.data_tlb = match regime.pointer_mask(&self.state) {
-            0 => self.mmu.entries(regime.space(&self.state)),
-            _ => self.mmu.no_entries(),
+        self.data_tlb = match self.state.masks_pointers() && regime.pointer_mask(&self.state) != 0 {
+            false => self.mmu.entries(regime.space(&self.state)),
+            true => self.mmu.no_entries(),
         };
         self.context = self.cache.context(self.state.mode as u8);
         self.refresh_fp();
