@@ -1,7 +1,7 @@
 //! The hypervisor's loads and stores, and what is refused to guests.
 
 use rv_hart::Mode;
-use rv_isa::asm::{self, A0, A1, ZERO};
+use rv_isa::asm::{self, A0, A1, A2, A3, A4, ZERO};
 use rv_isa::cause::{
     ILLEGAL_INSTRUCTION, LOAD_GUEST_PAGE_FAULT, LOAD_PAGE_FAULT, STORE_GUEST_PAGE_FAULT, STORE_PAGE_FAULT,
     VIRTUAL_INSTRUCTION,
@@ -9,7 +9,7 @@ use rv_isa::cause::{
 use rv_isa::fields::{hstatus, mstatus, pte};
 use rv_isa::{Fields, Format, Op, csr, encode};
 
-use super::pages::{GPA, RWX, VA, entry};
+use super::pages::{FIRST_LEAVES, GPA, PAGE, RWX, SECOND_LEAVES, VA, entry};
 use super::two_stage::stages;
 use crate::suite::case::{Case, Level, What, case};
 use crate::suite::layout::{DATA, record};
@@ -199,6 +199,34 @@ fn refused() -> Vec<Case> {
     cases
 }
 
+/// A changed entry of either stage is seen after the fence of that stage.
+fn changes() -> Vec<Case> {
+    let second = entry(DATA, RWX | pte::U);
+    let elsewhere = DATA + 0x4000;
+    let stages = [
+        ("first stage", FIRST_LEAVES, entry(GPA + PAGE, RWX), asm::hfence_vvma(ZERO, ZERO)),
+        ("G-stage", SECOND_LEAVES, entry(elsewhere, RWX | pte::U), asm::hfence_gvma(ZERO, ZERO)),
+    ];
+    let changed = |(name, table, leaf, fence): (&str, u64, u64, u32)| {
+        allowed(
+            format!("a changed entry of the {name} is seen after its fence"),
+            Mode::HS,
+            false,
+            entry(GPA, RWX),
+            second,
+        )
+        .store(SECOND_LEAVES + 8, entry(elsewhere, RWX | pte::U))
+        .store(elsewhere, 2)
+        .x(A2, table)
+        .x(A3, leaf)
+        .runs(&[load(Op::HlvD), asm::sd(A3, A2, 0), fence, asm::addi(A4, A1, 0), load(Op::HlvD)])
+        .completes()
+        .reg(A4, VALUE)
+        .reg(A1, 2)
+    };
+    stages.into_iter().map(changed).collect()
+}
+
 /// Fences: who may use them.
 fn fences() -> Vec<Case> {
     let section = "Hypervisor Memory-Management Fence Instructions; Svinval";
@@ -225,6 +253,7 @@ fn fences() -> Vec<Case> {
         let case = case.run(asm::csrrs(A1, register, ZERO));
         cases.push(if open { case.completes() } else { case.traps(Level::M, ILLEGAL_INSTRUCTION) });
     }
+    cases.extend(changes());
     let spv = case("a guest's own traps set SPVP by its mode", "hstatus", Mode::VU)
         .set(csr::MEDELEG, 1 << 8)
         .set(csr::HSTATUS, hstatus::SPVP)

@@ -1,7 +1,7 @@
 //! Translation by satp and by vsatp: permissions, malformed entries, accessed and dirty bits, memory types, ranges.
 
 use rv_hart::Mode;
-use rv_isa::asm::{self, A0, A1, RA, ZERO};
+use rv_isa::asm::{self, A0, A1, A2, A3, A4, RA, ZERO};
 use rv_isa::cause::{
     ECALL_FROM_M, ECALL_FROM_S, ECALL_FROM_U, ECALL_FROM_VS, INSTRUCTION_PAGE_FAULT, LOAD_PAGE_FAULT, STORE_PAGE_FAULT,
 };
@@ -83,6 +83,7 @@ pub fn cases() -> Vec<Case> {
         cases.extend(crossing(mode));
     }
     cases.extend(privilege());
+    cases.extend(changes());
     cases
 }
 
@@ -275,6 +276,56 @@ fn crossing(mode: Mode) -> Vec<Case> {
             .completes()
             .reg(A1, 0xddee_ff00_1122_3344),
     ]
+}
+
+/// What was translated before doesn't outlive a fence, nor a change of what rules it.
+fn changes() -> Vec<Case> {
+    let section = "Supervisor Memory-Management Fence Instruction; satp; Memory Privilege in sstatus Register";
+    let (first, second) = (entry(DATA, RWX), entry(DATA + 4 * PAGE, RWX));
+    let mut cases = Vec::new();
+    for mode in [Mode::HS, Mode::VS] {
+        let of = |name: &str, leaf| {
+            paged(name, section, mode, leaf).store(DATA, 1).store(DATA + 4 * PAGE, 2).x(A0, VA).run(asm::ld(A1, A0, 0))
+        };
+        let change = [asm::sd(A3, A2, 0), asm::sfence_vma(ZERO, ZERO), asm::ld(A4, A0, 0)];
+        cases.push(
+            of("a changed entry is seen after a fence", first)
+                .x(A2, FIRST_LEAVES)
+                .x(A3, second)
+                .runs(&change)
+                .completes()
+                .reg(A1, 1)
+                .reg(A4, 2),
+        );
+        cases.push(
+            of("an entry that is taken away is gone after a fence", first)
+                .x(A2, FIRST_LEAVES)
+                .x(A3, 0)
+                .runs(&change)
+                .traps(Level::M, LOAD_PAGE_FAULT)
+                .tval(VA)
+                .reg(A1, 1),
+        );
+        cases.push(
+            of("SUM takes effect at once", first | pte::U)
+                .set(status_of(mode), mstatus::FS | mstatus::SUM)
+                .x(A2, mstatus::SUM)
+                .runs(&[asm::csrrc(ZERO, csr::SSTATUS, A2), asm::ld(A4, A0, 0)])
+                .traps(Level::M, LOAD_PAGE_FAULT)
+                .tval(VA)
+                .reg(A1, 1),
+        );
+        cases.push(
+            of("MXR takes effect at once", entry(DATA, pte::V | pte::X | pte::A | pte::D))
+                .set(status_of(mode), mstatus::FS | mstatus::MXR)
+                .x(A2, mstatus::MXR)
+                .runs(&[asm::csrrc(ZERO, csr::SSTATUS, A2), asm::ld(A4, A0, 0)])
+                .traps(Level::M, LOAD_PAGE_FAULT)
+                .tval(VA)
+                .reg(A1, 1),
+        );
+    }
+    cases
 }
 
 /// U pages and SUM; supervisor pages and users.
