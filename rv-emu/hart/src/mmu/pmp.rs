@@ -163,4 +163,40 @@ mod tests {
         assert!(!allows(&csr, true, 0, 4, PmpAccess::Store));
         assert!(!allows(&csr, true, 0, 4, PmpAccess::LoadExecute));
     }
+
+    /// "Smepmp Physical Memory Protection Rules": the truth table under mseccfg.MML, by L, R, W, X; permissions of M-mode, of S and U.
+    #[test]
+    fn lockdown_follows_the_truth_table() {
+        let table = [
+            "", "", "", "x", "rw", "r", "rw", "rw", "", "r", "", "rx", "", "rw", "", "rwx", "", "", "x", "", "x", "x",
+            "rx", "x", "r", "", "rx", "", "rw", "", "r", "r",
+        ];
+        for (bits, expected) in (0u8..16).zip(table.chunks(2)) {
+            let flag = |bit: u8, value: u8| if bits & bit != 0 { value } else { 0 };
+            let cfg = flag(8, pmpcfg::L) | flag(4, pmpcfg::R) | flag(2, pmpcfg::W) | flag(1, pmpcfg::X);
+            let mut csr = csrs(&[(cfg | pmpcfg::A_NAPOT, u64::MAX >> 10)]);
+            csr.mseccfg = mseccfg::MML;
+            for (machine, expected) in [true, false].into_iter().zip(expected) {
+                let has = |access, letter: char| {
+                    assert_eq!(
+                        allows(&csr, machine, 0x1000, 4, access),
+                        expected.contains(letter),
+                        "{bits:04b}, M {machine}"
+                    );
+                };
+                has(PmpAccess::Load, 'r');
+                has(PmpAccess::Store, 'w');
+                has(PmpAccess::Fetch, 'x');
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_match_machine_mode_is_what_mseccfg_says() {
+        let mut csr = csrs(&[]);
+        csr.mseccfg = mseccfg::MML;
+        assert!(allows(&csr, true, 0x1000, 4, PmpAccess::Load) && !allows(&csr, true, 0x1000, 4, PmpAccess::Fetch));
+        csr.mseccfg = mseccfg::MMWP;
+        assert!(!allows(&csr, true, 0x1000, 4, PmpAccess::Load));
+    }
 }
