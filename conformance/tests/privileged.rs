@@ -5,7 +5,7 @@ use rv_hart::Mode::{self, HS, M, U, VS, VU};
 use rv_hart::StepEvent;
 use rv_isa::asm::{self, A0, A1, ZERO};
 use rv_isa::csr;
-use rv_isa::fields::{hstatus, menvcfg, mip, mstatus, pte, satp};
+use rv_isa::fields::{hstatus, menvcfg, mhpmevent, mip, mseccfg, mstatus, pmpcfg, pte, satp};
 
 const ILLEGAL: u64 = 2;
 const VIRTUAL: u64 = 22;
@@ -393,4 +393,86 @@ fn the_supervisor_stack() {
     rig.resume(HS, HS_HANDLER);
     assert_eq!((rig.hart.state.mode, rig.hart.state.pc), (U, CODE + 4));
     assert_eq!(rig.get(csr::SSTATUS) & (mstatus::SIE | mstatus::SPIE), mstatus::SIE | mstatus::SPIE);
+}
+
+/// "mseccfg" (Smepmp): MML and MMWP stay; in lockdown no rule that lets M-mode execute can be added; RLB opens locked entries, and can't be
+/// set any more once it is clear and an entry is locked.
+#[test]
+fn lockdown_can_not_be_undone() {
+    let (open, locked) = (pmpcfg::A_NAPOT | pmpcfg::R | pmpcfg::W | pmpcfg::X, pmpcfg::L | pmpcfg::A_NAPOT | pmpcfg::R);
+    let mut rig = Rig::default();
+    rig.set(csr::MSECCFG, mseccfg::RLB);
+    rig.set(csr::PMPCFG0, u64::from(open) | u64::from(locked) << 8);
+    rig.set(csr::PMPCFG0, u64::from(open));
+    assert_eq!(rig.get(csr::PMPCFG0), u64::from(open), "RLB opens locked entries");
+    rig.set(csr::PMPCFG0, u64::from(open) | u64::from(locked) << 8);
+    rig.set(csr::MSECCFG, mseccfg::MML | mseccfg::MMWP);
+    rig.set(csr::MSECCFG, mseccfg::RLB);
+    assert_eq!(rig.get(csr::MSECCFG), mseccfg::MML | mseccfg::MMWP);
+    let before = rig.get(csr::PMPCFG0);
+    for executable in [pmpcfg::X, pmpcfg::R | pmpcfg::X, pmpcfg::W, pmpcfg::W | pmpcfg::X] {
+        rig.set(csr::PMPCFG0, before | u64::from(pmpcfg::L | pmpcfg::A_NAPOT | executable) << 16);
+        assert_eq!(rig.get(csr::PMPCFG0), before, "{executable:#x}");
+    }
+    rig.set(csr::PMPCFG0, 0);
+    assert_eq!(rig.get(csr::PMPCFG0) >> 8 & 0xff, u64::from(locked), "a locked entry stays");
+}
+
+/// "Sscofpmf": a counter that wraps sets OF and the interrupt once; scountovf shows it where mcounteren lets the mode read it.
+#[test]
+fn counters_that_overflow_tell() {
+    let mut rig = Rig::default();
+    rig.set(csr::MHPMEVENT3, 1);
+    rig.set(csr::MHPMCOUNTER3, (-3i64) as u64);
+    rig.program(CODE, &[asm::addi(0, 0, 0); 8]);
+    rig.hart.state.pc = CODE;
+    rig.hart.refresh();
+    rig.hart.run(&mut rig.memory, 2);
+    assert_eq!((rig.get(csr::MHPMEVENT3), rig.get(csr::MIP) & mip::LCOFIP), (1, 0), "not yet");
+    rig.hart.run(&mut rig.memory, 6);
+    assert_eq!((rig.get(csr::MHPMEVENT3), rig.get(csr::MIP) & mip::LCOFIP), (mhpmevent::OF | 1, mip::LCOFIP));
+    assert_eq!(rig.get(csr::SCOUNTOVF), 1 << 3);
+    rig.hart.state.mode = HS;
+    assert_eq!(rig.get(csr::SCOUNTOVF), 0, "mcounteren is 0");
+    rig.set(csr::MCOUNTEREN, 1 << 3);
+    assert_eq!(rig.get(csr::SCOUNTOVF), 1 << 3);
+    // It raises no second interrupt until OF is cleared.
+    rig.hart.state.mode = M;
+    rig.set(csr::MIP, 0);
+    rig.set(csr::MHPMCOUNTER3, (-1i64) as u64);
+    rig.hart.run(&mut rig.memory, 8);
+    assert_eq!(rig.get(csr::MIP) & mip::LCOFIP, 0);
+}
+
+/// "Sscofpmf", "Smcntrpmf": filters make counters stand still in modes.
+#[test]
+fn counters_are_filtered_by_mode() {
+    for (mode, filter) in [
+        (M, mhpmevent::MINH),
+        (HS, mhpmevent::SINH),
+        (U, mhpmevent::UINH),
+        (VS, mhpmevent::VSINH),
+        (VU, mhpmevent::VUINH),
+    ] {
+        for (counter, config) in
+            [(csr::MCYCLE, csr::MCYCLECFG), (csr::MINSTRET, csr::MINSTRETCFG), (csr::MHPMCOUNTER3, csr::MHPMEVENT3)]
+        {
+            for counts in [true, false] {
+                let mut rig = Rig::default();
+                let event = if config == csr::MHPMEVENT3 { 2 } else { 0 };
+                // mret, so that the mode changes as software changes it.
+                rig.set(config, event | if counts { 0 } else { filter });
+                let privilege = u64::from(mode.privilege()) << mstatus::MPP_SHIFT;
+                rig.set(csr::MSTATUS, mstatus::FS | privilege | if mode.virt() { mstatus::MPV } else { 0 });
+                rig.set(csr::MEPC, CODE + 4);
+                rig.program(CODE, &[asm::mret(), asm::addi(0, 0, 0), asm::addi(0, 0, 0), asm::addi(0, 0, 0)]);
+                rig.resume(M, CODE);
+                let before = rig.get(counter);
+                rig.hart.step(&mut rig.memory);
+                rig.hart.step(&mut rig.memory);
+                assert_eq!(rig.hart.state.mode, mode);
+                assert_eq!(rig.get(counter) - before, if counts { 2 } else { 0 }, "{mode:?}, CSR {counter:#x}");
+            }
+        }
+    }
 }

@@ -302,14 +302,24 @@ fn status() -> Vec<Case> {
             &[value],
         ));
     }
-    let letters = misa::letters("imasu");
-    cases.push(
-        case("misa names what there is", WARL, Mode::M).run(asm::csrrs(A2, csr::MISA, ZERO)).completes().expect_masked(
-            What::X(A2),
-            letters | 3 << 62,
-            &[letters | 2 << 62, 0],
-        ),
-    );
+    let letters = [
+        ("i", None),
+        ("s", None),
+        ("u", None),
+        ("m", Some(Isa::M)),
+        ("a", Some(Isa::A)),
+        ("f", Some(Isa::F)),
+        ("d", Some(Isa::D)),
+        ("c", Some(Isa::C)),
+        ("h", Some(Isa::H)),
+    ];
+    for (letter, isa) in letters {
+        // The whole register may read 0.
+        let bit = misa::letters(letter);
+        let read = case(format!("misa names {letter}"), WARL, Mode::M).run(asm::csrrs(A2, csr::MISA, ZERO)).completes();
+        let read = isa.into_iter().fold(read, Case::needs);
+        cases.push(read.expect_masked(What::X(A2), bit | 3 << 62, &[bit | 2 << 62, 0]));
+    }
     cases
 }
 
