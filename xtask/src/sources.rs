@@ -34,6 +34,8 @@ struct Package {
 struct Dependency {
     path: Option<PathBuf>,
     kind: Option<String>,
+    #[serde(default)]
+    optional: bool,
 }
 
 /// The files and folders that `package` of `workspace` is built from, relative
@@ -65,7 +67,9 @@ fn collect(package: &Package, folders: &mut BTreeSet<PathBuf>) -> Result<()> {
     if !folders.insert(folder.to_path_buf()) {
         return Ok(());
     }
-    let used = package.dependencies.iter().filter(|dependency| dependency.kind.as_deref() != Some("dev"));
+    // Guests build nothing with optional dependencies: those are for the emulator.
+    let built = |dependency: &&Dependency| dependency.kind.as_deref() != Some("dev") && !dependency.optional;
+    let used = package.dependencies.iter().filter(built);
     for path in used.filter_map(|dependency| dependency.path.as_ref()) {
         let manifest = normalise(path).join("Cargo.toml");
         let packages = metadata(path)?.packages;
