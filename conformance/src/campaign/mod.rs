@@ -33,7 +33,7 @@ const ISA: &str = "rv64imafdcbh_zbc_zicbom_zicbop_zicboz_zicntr_zicond_zicsr_zif
 /// The set that [`ISA`] names.
 ///
 /// # Panics
-/// Never: the name is checked by a test.
+/// Never: [`ISA`] is valid, as a test says.
 pub fn isa() -> IsaSet {
     IsaSet::parse(ISA).expect("a valid ISA string")
 }
@@ -46,4 +46,15 @@ fn implied(name: &str) -> bool {
 /// Names of the set's extensions of several letters, as other models know them.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     isa().rows().map(|row| row.name).filter(|name| name.len() > 1 && !implied(name)).collect::<Vec<_>>().into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_set_is_a_part_of_ours() {
+        assert!(IsaSet::all().contains(isa()));
+        assert!(names().any(|name| name == "zfh") && names().all(|name| !implied(name)));
+    }
 }

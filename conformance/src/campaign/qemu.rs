@@ -16,7 +16,7 @@ use super::allowed::Peer;
 use super::coverage::csr_access;
 use super::lockstep::{Before, Finding, Follower, Item};
 use super::ours::Ours;
-use super::process::Process;
+use super::process::{Process, introduction, on_path};
 use super::program::{CONTEXT_CSRS, NOP, Program};
 use super::spike::{registers, take_over};
 
@@ -42,22 +42,12 @@ pub struct Qemu {
 /// # Errors
 /// If there is none.
 pub fn version(program: &Path) -> Result<String> {
-    let output = Command::new(program).arg("--version").stdin(Stdio::null()).output()?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let first = text.lines().next().unwrap_or_default();
-    if !first.contains("QEMU") {
-        bail!("{} is another program", program.display());
-    }
-    Ok(first.trim().to_owned())
+    introduction(program, "--version", "QEMU")
 }
 
 /// Where it is: as told, or on the path.
 pub fn find(told: Option<&Path>) -> Option<PathBuf> {
-    if let Some(told) = told {
-        return Some(told.to_owned());
-    }
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join("qemu-system-riscv64")).find(|file| file.is_file())
+    told.map(Path::to_owned).or_else(|| on_path("qemu-system-riscv64"))
 }
 
 /// A CPU with our extensions and no others that this QEMU knows.

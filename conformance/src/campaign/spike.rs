@@ -5,7 +5,7 @@
 
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Result, bail};
 use rv_hart::mmu::Regime;
@@ -19,7 +19,7 @@ use super::coverage::csr_access;
 use super::layout::{PAGE, RAM, RAM_SIZE};
 use super::lockstep::{Before, Finding, Follower, Item};
 use super::ours::Ours;
-use super::process::Process;
+use super::process::{Process, introduction, on_path};
 
 /// A line of the log.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -58,23 +58,13 @@ struct Straddling {
 /// # Errors
 /// If there is none.
 pub fn version(program: &Path) -> Result<String> {
-    let output = Command::new(program).arg("--help").stdin(Stdio::null()).output()?;
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    let first = text.lines().next().unwrap_or_default();
-    if !first.contains("RISC-V ISA Simulator") {
-        bail!("{} is another program", program.display());
-    }
-    Ok(first.trim().to_owned())
+    introduction(program, "--help", "RISC-V ISA Simulator")
 }
 
 /// Where it is: as told, in the environment (SPIKE), or on the path.
 pub fn find(told: Option<&Path>) -> Option<PathBuf> {
     let named = told.map(Path::to_owned).or_else(|| std::env::var_os("SPIKE").map(PathBuf::from));
-    if named.is_some() {
-        return named;
-    }
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join("spike")).find(|file| file.is_file())
+    named.or_else(|| on_path("spike"))
 }
 
 /// Our extensions, and that misaligned accesses work.

@@ -1,7 +1,6 @@
 //! One test: what to prepare, what to run in which mode, and what must be true afterwards.
 
 use rv_hart::Mode;
-use rv_isa::asm::{T0, T1};
 use rv_isa::{Isa, IsaSet, asm};
 
 use super::layout::record;
@@ -240,6 +239,3 @@ fn last_instruction(code: &[u8]) -> u64 {
         at += length;
     }
 }
-
-/// Registers that the program itself uses when a case is prepared: a case that needs values there sets them.
-pub const SCRATCH: [u8; 2] = [T0, T1];

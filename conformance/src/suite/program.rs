@@ -20,11 +20,6 @@ pub struct Program {
     pub results: u64,
 }
 
-/// Where a snippet is and where it ends.
-struct Snippet {
-    start: u64,
-}
-
 struct Builder<'a> {
     runtime: &'a Runtime,
     isa: IsaSet,
@@ -82,13 +77,13 @@ impl Builder<'_> {
             self.text.set_csr(*number, *value, T0);
         }
         let check = self.text.label();
-        let snippet = self.enter(case, table, check);
+        let start = self.enter(case, table, check);
         self.text.bind(check);
-        self.check(index, case, &snippet);
+        self.check(index, case, start);
     }
 
-    /// Sets the mode and the registers, and goes to the snippet, which is put where its mode may fetch it.
-    fn enter(&mut self, case: &Case, table: u64, check: Label) -> Snippet {
+    /// Sets the mode and the registers, and goes to the snippet, which is put where its mode may fetch it: its address.
+    fn enter(&mut self, case: &Case, table: u64, check: Label) -> u64 {
         let mode_bits = u64::from(case.mode.privilege()) << mstatus::MPP_SHIFT;
         self.text.li(T0, mstatus::MPP);
         self.text.emit(asm::csrrc(ZERO, csr::MSTATUS, T0));
@@ -119,7 +114,7 @@ impl Builder<'_> {
         place.bytes(&case.code);
         place.emit(asm::ecall());
         place.align(4);
-        Snippet { start }
+        start
     }
 
     fn user_start(&mut self) -> u64 {
@@ -128,10 +123,10 @@ impl Builder<'_> {
     }
 
     /// Compares everything in turn; the first that differs is the verdict.
-    fn check(&mut self, index: u64, case: &Case, snippet: &Snippet) {
+    fn check(&mut self, index: u64, case: &Case, start: u64) {
         let fail = self.text.label();
         for (number, expect) in case.expect.iter().enumerate() {
-            self.load(expect.what, snippet);
+            self.load(expect.what, start);
             if expect.mask != u64::MAX {
                 self.text.li(T1, expect.mask);
                 self.text.emit(asm::and(T0, T0, T1));
@@ -153,7 +148,7 @@ impl Builder<'_> {
     }
 
     /// Loads what is looked at into t0.
-    fn load(&mut self, what: What, snippet: &Snippet) {
+    fn load(&mut self, what: What, start: u64) {
         let field = |text: &mut Assembler, offset| {
             text.li(T0, RECORD);
             text.emit(asm::ld(T0, T0, offset));
@@ -163,7 +158,7 @@ impl Builder<'_> {
             What::X(register) => field(&mut self.text, record::X + 8 * i32::from(register)),
             What::Place => {
                 field(&mut self.text, record::EPC);
-                self.text.li(T1, snippet.start);
+                self.text.li(T1, start);
                 self.text.emit(asm::sub(T0, T0, T1));
             }
             What::Csr(number) => self.text.emit(asm::csrrs(T0, number, ZERO)),

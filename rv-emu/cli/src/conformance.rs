@@ -1,5 +1,6 @@
 //! `rv-emu conformance`: one file for each of its subcommands.
 
+pub mod campaign;
 mod elf;
 mod emit;
 mod suite;
@@ -14,7 +15,7 @@ use crate::args::{ConformanceArgs, ConformanceCommand};
 pub fn conformance(args: &ConformanceArgs) -> Result<ExitCode> {
     match &args.command {
         Some(ConformanceCommand::Elf(args)) => elf::elf(args),
-        Some(ConformanceCommand::Campaign(args)) => crate::campaign::campaign(args),
+        Some(ConformanceCommand::Campaign(args)) => campaign::campaign(args),
         Some(ConformanceCommand::Emit(args)) => emit::emit(args),
         None => suite::suite(&args.suite),
     }

@@ -1,7 +1,6 @@
 //! The `rv-emu` command: parses the command line, and leaves the work to the libraries.
 
 mod args;
-mod campaign;
 mod conformance;
 mod console;
 mod isa;

@@ -1,6 +1,7 @@
 //! The chapters: instructions by extension, then the privileged architecture by subject. Each file is one of them, or one kind of instruction.
 
 mod atomic;
+mod attempt;
 mod compressed;
 mod control;
 mod csr;

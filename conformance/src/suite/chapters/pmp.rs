@@ -6,14 +6,14 @@ use rv_isa::cause::{INSTRUCTION_ACCESS_FAULT, LOAD_ACCESS_FAULT, STORE_ACCESS_FA
 use rv_isa::csr;
 use rv_isa::fields::{mstatus, pmpcfg};
 
+use super::attempt::{ALL, Try, VALUE, call};
 use super::pages::{RWX, VA, entry, paged};
-use super::translation::{Try, call};
 use crate::suite::case::{Case, Level, What, case};
 use crate::suite::layout::{DATA, PAGE_TABLES, record};
 
 const SECTION: &str = "Physical Memory Protection";
-const ALL: [Try; 3] = [Try::Load, Try::Store, Try::Fetch];
-const VALUE: u64 = 0x73;
+/// The fault of each access.
+const FAULTS: [u64; 3] = [LOAD_ACCESS_FAULT, STORE_ACCESS_FAULT, INSTRUCTION_ACCESS_FAULT];
 /// Entry 0 for the page at [`DATA`].
 const NAPOT: u64 = DATA >> 2 | 0x1ff;
 
@@ -23,14 +23,6 @@ pub fn cases() -> Vec<Case> {
     cases.extend(matching());
     cases.extend(implicit());
     cases
-}
-
-fn fault(what: Try) -> u64 {
-    match what {
-        Try::Load => LOAD_ACCESS_FAULT,
-        Try::Store => STORE_ACCESS_FAULT,
-        Try::Fetch => INSTRUCTION_ACCESS_FAULT,
-    }
 }
 
 fn tried(prepared: Case, what: Try, addr: u64, allowed: bool) -> Case {
@@ -47,10 +39,11 @@ fn tried(prepared: Case, what: Try, addr: u64, allowed: bool) -> Case {
         (Try::Fetch, true) => {
             done.expect(What::Record(record::CAUSE), call(mode)).expect(What::Record(record::EPC), addr)
         }
-        (Try::Fetch, false) => {
-            done.expect(What::Record(record::CAUSE), fault(what)).expect(What::Record(record::EPC), addr).tval(addr)
-        }
-        (_, false) => done.traps(Level::M, fault(what)).tval(addr),
+        (Try::Fetch, false) => done
+            .expect(What::Record(record::CAUSE), what.cause(FAULTS))
+            .expect(What::Record(record::EPC), addr)
+            .tval(addr),
+        (_, false) => done.traps(Level::M, what.cause(FAULTS)).tval(addr),
     }
 }
 
@@ -150,12 +143,8 @@ fn implicit() -> Vec<Case> {
             )
             .set(csr::PMPADDR0, table >> 2 | 0x1ff)
             .set(csr::PMPCFG0, pmpcfg::A_NAPOT.into());
-            let code = match what {
-                Try::Load => asm::lw(A1, A0, 0),
-                Try::Store => asm::sw(A1, A0, 0),
-                Try::Fetch => asm::jalr(RA, A0, 0),
-            };
-            let done = case.x(A0, VA).run(code).expect(What::Record(record::CAUSE), fault(what)).tval(VA);
+            let done =
+                case.x(A0, VA).run(what.instruction()).expect(What::Record(record::CAUSE), what.cause(FAULTS)).tval(VA);
             cases.push(done);
         }
     }

@@ -6,7 +6,7 @@ use rv_isa::cause::{BREAKPOINT, ILLEGAL_INSTRUCTION, VIRTUAL_INSTRUCTION};
 use rv_isa::fields::{hstatus, mip, mstatus};
 use rv_isa::{Isa, csr};
 
-use super::translation::call;
+use super::attempt::call;
 use crate::suite::case::{Case, Level, What, case};
 use crate::suite::layout::{DATA, TEXT, record};
 
@@ -14,6 +14,16 @@ const CALLS: &str = "Environment Call and Breakpoint";
 const RETURNS: &str = "Trap-Return Instructions; Trap Return (H)";
 const WAIT: &str = "Wait for Interrupt; H extension, virtual-instruction exceptions";
 const DELEGATION: &str = "medeleg, hedeleg; Trap Entry (H)";
+
+/// The register that a return takes its target from, and the return.
+type Return = (u16, u32);
+const MRET: Return = (csr::MEPC, asm::mret());
+const SRET: Return = (csr::SEPC, asm::sret());
+
+/// Sets the bits of a0 in `status`, and returns to the instruction that follows.
+fn returning(status: u16, (epc, back): Return) -> [u32; 5] {
+    [asm::csrrs(ZERO, status, A0), asm::auipc(A1, 0), asm::addi(A1, A1, 16), asm::csrrw(ZERO, epc, A1), back]
+}
 
 /// All cases.
 pub fn cases() -> Vec<Case> {
@@ -147,13 +157,7 @@ fn machine_returns() -> Vec<Case> {
                 .run(asm::csrrc(ZERO, csr::MSTATUS, A0))
                 .li(A0, set);
             // With MPRV the loads below would be the target's; there are none.
-            code = code.runs(&[
-                asm::csrrs(ZERO, csr::MSTATUS, A0),
-                asm::auipc(A1, 0),
-                asm::addi(A1, A1, 16),
-                asm::csrrw(ZERO, csr::MEPC, A1),
-                asm::mret(),
-            ]);
+            code = code.runs(&returning(csr::MSTATUS, MRET));
             let returned = code.completes().expect(What::Record(record::CAUSE), call(mode));
             let mprv = if mode == Mode::M && extra == mstatus::MPRV { "stays" } else { "goes" };
             cases.push(
@@ -172,25 +176,13 @@ fn machine_return_status() -> Vec<Case> {
         case("mret with MPP = M ignores MPV, and clears both", RETURNS, Mode::M)
             .needs(Isa::H)
             .li(A0, mstatus::MPP | mstatus::MPV)
-            .runs(&[
-                asm::csrrs(ZERO, csr::MSTATUS, A0),
-                asm::auipc(A1, 0),
-                asm::addi(A1, A1, 16),
-                asm::csrrw(ZERO, csr::MEPC, A1),
-                asm::mret(),
-            ])
+            .runs(&returning(csr::MSTATUS, MRET))
             .run(asm::csrrs(A2, csr::MSTATUS, ZERO))
             .completes()
             .expect_masked(What::X(A2), mstatus::MPP | mstatus::MPV, &[0]),
         case("mret puts MPIE into MIE, and sets MPIE", RETURNS, Mode::M)
             .li(A0, mstatus::MPP | mstatus::MPIE)
-            .runs(&[
-                asm::csrrs(ZERO, csr::MSTATUS, A0),
-                asm::auipc(A1, 0),
-                asm::addi(A1, A1, 16),
-                asm::csrrw(ZERO, csr::MEPC, A1),
-                asm::mret(),
-            ])
+            .runs(&returning(csr::MSTATUS, MRET))
             .run(asm::csrrs(A2, csr::MSTATUS, ZERO))
             .completes()
             .expect_masked(What::X(A2), mstatus::MIE | mstatus::MPIE, &[mstatus::MIE | mstatus::MPIE]),
@@ -199,13 +191,7 @@ fn machine_return_status() -> Vec<Case> {
             .li(A0, mstatus::MPP)
             .run(asm::csrrc(ZERO, csr::MSTATUS, A0))
             .li(A0, mstatus::MPRV | 1 << mstatus::MPP_SHIFT)
-            .runs(&[
-                asm::csrrs(ZERO, csr::MSTATUS, A0),
-                asm::auipc(A1, 0),
-                asm::addi(A1, A1, 16),
-                asm::csrrw(ZERO, csr::MEPC, A1),
-                asm::mret(),
-            ])
+            .runs(&returning(csr::MSTATUS, MRET))
             .completes()
             .status(mstatus::MPRV, 0),
     ]
@@ -237,13 +223,7 @@ fn supervisor_returns() -> Vec<Case> {
             .li(A0, mstatus::SPP | mstatus::SPIE | mstatus::SIE)
             .run(asm::csrrc(ZERO, csr::SSTATUS, A0))
             .li(A0, spp | mstatus::SPIE);
-        let code = code.runs(&[
-            asm::csrrs(ZERO, csr::SSTATUS, A0),
-            asm::auipc(A1, 0),
-            asm::addi(A1, A1, 16),
-            asm::csrrw(ZERO, csr::SEPC, A1),
-            asm::sret(),
-        ]);
+        let code = code.runs(&returning(csr::SSTATUS, SRET));
         let popped = mstatus::SIE | mstatus::SPIE | mstatus::SPP;
         let status = if from == Mode::VS { csr::VSSTATUS } else { csr::SSTATUS };
         let mut done = code.completes().expect(What::Record(record::CAUSE), call(to)).expect_masked(
@@ -261,13 +241,7 @@ fn supervisor_returns() -> Vec<Case> {
             .li(A0, mstatus::SPP)
             .run(asm::csrrs(ZERO, csr::SSTATUS, A0))
             .li(A0, mstatus::MPRV | mstatus::MPP)
-            .runs(&[
-                asm::csrrs(ZERO, csr::MSTATUS, A0),
-                asm::auipc(A1, 0),
-                asm::addi(A1, A1, 16),
-                asm::csrrw(ZERO, csr::SEPC, A1),
-                asm::sret(),
-            ])
+            .runs(&returning(csr::MSTATUS, SRET))
             .completes()
             .status(mstatus::MPRV, 0),
     );
@@ -288,13 +262,7 @@ fn return_permissions() -> Vec<Case> {
     let tsr = |case: Case| case.set(csr::MSTATUS, mstatus::FS | mstatus::TSR);
     let vtsr = |case: Case| case.needs(Isa::H).set(csr::HSTATUS, hstatus::VTSR);
     let sret = |name: &str, mode| {
-        case(name.to_owned(), RETURNS, mode).li(A0, mstatus::SPP).runs(&[
-            asm::csrrs(ZERO, csr::SSTATUS, A0),
-            asm::auipc(A1, 0),
-            asm::addi(A1, A1, 16),
-            asm::csrrw(ZERO, csr::SEPC, A1),
-            asm::sret(),
-        ])
+        case(name.to_owned(), RETURNS, mode).li(A0, mstatus::SPP).runs(&returning(csr::SSTATUS, SRET))
     };
     cases.push(tsr(sret("sret under TSR", Mode::HS)).traps(Level::M, ILLEGAL_INSTRUCTION));
     cases.push(tsr(sret("sret of a guest under TSR", Mode::VS)).completes());

@@ -1,13 +1,12 @@
 //! Translation by satp and by vsatp: permissions, malformed entries, accessed and dirty bits, memory types, ranges.
 
 use rv_hart::Mode;
-use rv_isa::asm::{self, A0, A1, A2, A3, A4, RA, ZERO};
-use rv_isa::cause::{
-    ECALL_FROM_M, ECALL_FROM_S, ECALL_FROM_U, ECALL_FROM_VS, INSTRUCTION_PAGE_FAULT, LOAD_PAGE_FAULT, STORE_PAGE_FAULT,
-};
+use rv_isa::asm::{self, A0, A1, A2, A3, A4, ZERO};
+use rv_isa::cause::{INSTRUCTION_PAGE_FAULT, LOAD_PAGE_FAULT, STORE_PAGE_FAULT};
 use rv_isa::fields::{menvcfg, mstatus, pte};
 use rv_isa::{Isa, csr};
 
+use super::attempt::{ALL, Try, VALUE, call};
 use super::pages::{FIRST_LEAVES, PAGE, RWX, VA, entry, paged, superpage};
 use crate::suite::case::{Case, Level, What};
 use crate::suite::layout::{DATA, record};
@@ -17,43 +16,15 @@ const SVADU: &str = "Svadu, Svade: accessed and dirty bits";
 const SVPBMT: &str = "Svpbmt";
 const SVNAPOT: &str = "Svnapot";
 
-/// What is tried on the page under test.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Try {
-    Load,
-    Store,
-    Fetch,
-}
-
-const ALL: [Try; 3] = [Try::Load, Try::Store, Try::Fetch];
-/// What the page holds; a fetch finds an environment call.
-const VALUE: u64 = 0x0000_0000_0000_0073;
-
-/// The environment call of `mode`.
-pub fn call(mode: Mode) -> u64 {
-    match mode {
-        Mode::M => ECALL_FROM_M,
-        Mode::HS => ECALL_FROM_S,
-        Mode::VS => ECALL_FROM_VS,
-        Mode::U | Mode::VU => ECALL_FROM_U,
-    }
-}
+/// The fault of each access.
+const FAULTS: [u64; 3] = [LOAD_PAGE_FAULT, STORE_PAGE_FAULT, INSTRUCTION_PAGE_FAULT];
 
 /// Adds the access to `addr`, and that it succeeds or faults.
 fn tried(prepared: Case, what: Try, addr: u64, allowed: bool) -> Case {
     let mode = prepared.mode;
     let prepared = prepared.store(DATA, VALUE).x(A0, addr).x(A1, 0x55);
-    let code = match what {
-        Try::Load => asm::ld(A1, A0, 0),
-        Try::Store => asm::sd(A1, A0, 0),
-        Try::Fetch => asm::jalr(RA, A0, 0),
-    };
-    let fault = match what {
-        Try::Load => LOAD_PAGE_FAULT,
-        Try::Store => STORE_PAGE_FAULT,
-        Try::Fetch => INSTRUCTION_PAGE_FAULT,
-    };
-    let done = prepared.run(code);
+    let fault = what.cause(FAULTS);
+    let done = prepared.run(what.instruction());
     match (what, allowed) {
         (Try::Load, true) => done.completes().reg(A1, VALUE),
         (Try::Store, true) => done.completes().mem(DATA, 0x55),
@@ -101,17 +72,9 @@ fn permissions(mode: Mode) -> Vec<Case> {
     let mut cases = Vec::new();
     for flags in 0..8 {
         let rwx = flags << 1;
-        let (r, w, x) = (rwx & pte::R != 0, rwx & pte::W != 0, rwx & pte::X != 0);
-        // W without R is reserved; nothing at all is a pointer, which a last level can't be.
-        let valid = r || !w && x;
         for mxr in [false, true] {
             for what in ALL {
-                let allowed = valid
-                    && match what {
-                        Try::Load => r || mxr && x,
-                        Try::Store => w,
-                        Try::Fetch => x,
-                    };
+                let allowed = what.permitted(rwx, mxr);
                 let name =
                     format!("{what:?} on a page with RWX {flags:03b} (XWR){}", if mxr { " under MXR" } else { "" });
                 let leaf = entry(DATA, pte::V | pte::A | pte::D | user(mode) | rwx);

@@ -1,40 +1,25 @@
 //! The G-stage, and both stages together.
 
 use rv_hart::Mode;
-use rv_isa::asm::{self, A0, A1, RA};
+use rv_isa::asm::{self, A0, A1};
 use rv_isa::cause::{
-    INSTRUCTION_GUEST_PAGE_FAULT, LOAD_GUEST_PAGE_FAULT, LOAD_PAGE_FAULT, STORE_GUEST_PAGE_FAULT, STORE_PAGE_FAULT,
+    INSTRUCTION_GUEST_PAGE_FAULT, INSTRUCTION_PAGE_FAULT, LOAD_GUEST_PAGE_FAULT, LOAD_PAGE_FAULT,
+    STORE_GUEST_PAGE_FAULT, STORE_PAGE_FAULT,
 };
 use rv_isa::fields::{hstatus, menvcfg, mstatus, pte, satp};
 use rv_isa::{Isa, csr};
 
+use super::attempt::{ALL, Try, VALUE, call};
 use super::pages::{FIRST, GPA, PAGE, RWX, SECOND, SECOND_LEAVES, VA, entry, first_stage, guest, paged, second_stage};
-use super::translation::{Try, call};
 use crate::suite::case::{Case, Level, What, case};
 use crate::suite::layout::{DATA, PAGE_TABLES, record};
 
 const SECTION: &str = "Two-Stage Address Translation; Guest-Page Faults";
 const TINST: &str = "Transformed Instruction or Pseudoinstruction for mtinst or htinst";
-const ALL: [Try; 3] = [Try::Load, Try::Store, Try::Fetch];
-const VALUE: u64 = 0x0000_0000_0000_0073;
+/// The fault of each access.
+const FAULTS: [u64; 3] = [LOAD_GUEST_PAGE_FAULT, STORE_GUEST_PAGE_FAULT, INSTRUCTION_GUEST_PAGE_FAULT];
 const PSEUDO_READ: u64 = 0x3000;
 const PSEUDO_WRITE: u64 = 0x3020;
-
-fn instruction(what: Try) -> u32 {
-    match what {
-        Try::Load => asm::ld(A1, A0, 0),
-        Try::Store => asm::sd(A1, A0, 0),
-        Try::Fetch => asm::jalr(RA, A0, 0),
-    }
-}
-
-fn fault(what: Try) -> u64 {
-    match what {
-        Try::Load => LOAD_GUEST_PAGE_FAULT,
-        Try::Store => STORE_GUEST_PAGE_FAULT,
-        Try::Fetch => INSTRUCTION_GUEST_PAGE_FAULT,
-    }
-}
 
 /// The instruction as mtinst shows it if it doesn't show 0: without its immediate and rs1.
 fn transformed(what: Try, offset: u32) -> u64 {
@@ -48,7 +33,7 @@ fn transformed(what: Try, offset: u32) -> u64 {
 /// Adds the access to guest virtual address `addr`, which is guest physical address `gpa`: it succeeds or faults in the G-stage.
 fn tried(prepared: Case, what: Try, addr: u64, gpa: u64, allowed: bool) -> Case {
     let mode = prepared.mode;
-    let done = prepared.store(DATA, VALUE).x(A0, addr).x(A1, 0x55).run(instruction(what));
+    let done = prepared.store(DATA, VALUE).x(A0, addr).x(A1, 0x55).run(what.instruction());
     match (what, allowed) {
         (Try::Load, true) => done.completes().reg(A1, VALUE),
         (Try::Store, true) => done.completes().mem(DATA, 0x55),
@@ -63,7 +48,7 @@ fn tried(prepared: Case, what: Try, addr: u64, gpa: u64, allowed: bool) -> Case 
 fn faulted(case: Case, what: Try, addr: u64, gpa: u64, tinst: &[u64]) -> Case {
     let epc =
         if what == Try::Fetch { case.expect(What::Record(record::EPC), addr) } else { case.expect(What::Place, 0) };
-    epc.expect(What::Record(record::CAUSE), fault(what))
+    epc.expect(What::Record(record::CAUSE), what.cause(FAULTS))
         .tval(addr)
         .tval2(gpa >> 2)
         .tinst_one_of(tinst)
@@ -91,18 +76,11 @@ fn permissions(mode: Mode) -> Vec<Case> {
     let mut cases = Vec::new();
     for flags in 0..8u64 {
         let rwx = flags << 1;
-        let (r, w, x) = (rwx & pte::R != 0, rwx & pte::W != 0, rwx & pte::X != 0);
-        let valid = r || !w && x;
         for (status, register, mxr) in
             [(0, csr::SSTATUS, false), (mstatus::MXR, csr::SSTATUS, true), (mstatus::MXR, csr::VSSTATUS, false)]
         {
             for what in ALL {
-                let allowed = valid
-                    && match what {
-                        Try::Load => r || mxr && x,
-                        Try::Store => w,
-                        Try::Fetch => x,
-                    };
+                let allowed = what.permitted(rwx, mxr);
                 let by = csr::name(register).unwrap_or("?");
                 let name = format!("{what:?} on a G-stage page with RWX {flags:03b} (XWR), {by}.MXR {}", status >> 19);
                 let leaf = entry(DATA, pte::V | pte::U | pte::A | pte::D | rwx);
@@ -153,7 +131,7 @@ fn malformed(mode: Mode) -> Vec<Case> {
     let crossing =
         guest("a load across guest pages reports the second", SECTION, mode, good).needs(Isa::Zicclsm).x(A0, place);
     cases.push(faulted(
-        crossing.run(instruction(Try::Load)),
+        crossing.run(Try::Load.instruction()),
         Try::Load,
         GPA + PAGE,
         GPA + PAGE,
@@ -192,7 +170,7 @@ fn implicit(mode: Mode) -> Vec<Case> {
                 // MXR is for explicit loads only.
                 .set(csr::SSTATUS, mstatus::FS | mstatus::MXR);
             // The program itself must be reachable: it is translated by the same root, so only the first access matters: the fetch.
-            let case = case.set(csr::VSATP, root).run(instruction(what));
+            let case = case.set(csr::VSATP, root).run(what.instruction());
             let place =
                 case.expect(What::Record(record::CAUSE), INSTRUCTION_GUEST_PAGE_FAULT).tinst_one_of(&[PSEUDO_READ]);
             cases.push(place.status(mstatus::GVA | mstatus::MPV, mstatus::GVA | mstatus::MPV));
@@ -208,7 +186,7 @@ fn implicit(mode: Mode) -> Vec<Case> {
                 .stores(second_stage(leaf))
                 .store(PAGE_TABLES + 2 * PAGE, entry(GPA, pte::V))
                 .set(csr::HGATP, SECOND);
-            let case = case.x(A0, VA).x(A1, 0x55).run(instruction(what));
+            let case = case.x(A0, VA).x(A1, 0x55).run(what.instruction());
             cases.push(faulted(case, what, VA, GPA, &[tinst]));
         }
     }
@@ -237,7 +215,7 @@ fn implicit_updates(mode: Mode) -> Vec<Case> {
         .set(csr::HGATP, SECOND)
         .x(A0, VA)
         .x(A1, 0x55)
-        .run(instruction(what));
+        .run(what.instruction());
         cases.push(faulted(case, what, VA, GPA, &[PSEUDO_WRITE]));
         let case = paged(
             format!("{what:?}: the update of the guest's entry sets D of its page"),
@@ -269,12 +247,9 @@ fn both(mode: Mode) -> Vec<Case> {
         let fine = entry(GPA, RWX | user);
         cases.push(tried(prepared("both stages allow it", fine, entry(DATA, RWX | pte::U)), what, VA, GPA, true));
         cases.push(tried(prepared("the G-stage page is missing", fine, 0), what, VA, GPA, false));
-        let both_missing = prepared("the first stage faults before the G-stage", 0, 0).x(A0, VA).run(instruction(what));
-        let code = match what {
-            Try::Load => LOAD_PAGE_FAULT,
-            Try::Store => STORE_PAGE_FAULT,
-            Try::Fetch => rv_isa::cause::INSTRUCTION_PAGE_FAULT,
-        };
+        let both_missing =
+            prepared("the first stage faults before the G-stage", 0, 0).x(A0, VA).run(what.instruction());
+        let code = what.cause([LOAD_PAGE_FAULT, STORE_PAGE_FAULT, INSTRUCTION_PAGE_FAULT]);
         cases.push(
             both_missing.expect(What::Record(record::CAUSE), code).tval(VA).tval2(0).status(mstatus::GVA, mstatus::GVA),
         );
@@ -317,9 +292,9 @@ fn destinations() -> Vec<Case> {
                 .set(csr::MEDELEG, delegated)
                 .set(csr::HTVAL, 0x1234)
                 .x(A0, GPA)
-                .run(instruction(what));
+                .run(what.instruction());
             cases.push(
-                case.traps(Level::HS, fault(what))
+                case.traps(Level::HS, what.cause(FAULTS))
                     .tval(GPA)
                     .tval2(GPA >> 2)
                     .tinst_one_of(&[0, transformed(what, 0)])

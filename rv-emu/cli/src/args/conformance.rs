@@ -65,7 +65,7 @@ pub enum ConformanceCommand {
     /// Write the suite's programs as ELF files, for any RISC-V machine.
     Emit(EmitArgs),
     /// Compare the emulator with others, by random programs.
-    Campaign(Box<crate::campaign::CampaignArgs>),
+    Campaign(Box<crate::conformance::campaign::CampaignArgs>),
     /// Run test programs of others (ELF), each on a machine of its own.
     Elf(Box<ElfArgs>),
 }

@@ -1,4 +1,4 @@
-//! `rv-emu campaign`: random programs against machines that others wrote.
+//! `rv-emu conformance campaign`: random programs against machines that others wrote.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,10 +20,10 @@ use rv_hart::Mode;
 Exit codes: 0 if nothing differs, 1 if something does, 125 if a machine doesn't run.
 
 Examples:
-  rv-emu campaign --time 60                          a minute against whatever is there
-  rv-emu campaign --insns 50000000 --json all.json   fifty million instructions, with full coverage
-  rv-emu campaign --modes VS,VU --seed 7             guests only
-  rv-emu campaign replay 00f1.json                   a regression again, on all machines")]
+  rv-emu conformance campaign --time 60                          a minute against whatever is there
+  rv-emu conformance campaign --insns 50000000 --json all.json   fifty million instructions, with full coverage
+  rv-emu conformance campaign --modes VS,VU --seed 7             guests only
+  rv-emu conformance campaign replay 00f1.json                   a regression again, on all machines")]
 pub struct CampaignArgs {
     #[command(subcommand)]
     command: Option<CampaignCommand>,
