@@ -1,0 +1,236 @@
+//! A ring of frames with one producer and one consumer.
+//!
+//! Positions count bytes and never wrap (32 bits are compared modulo 2^32); a frame is a length and its bytes, padded to 8. A frame does not go
+//! around the end of the ring: the length [`SKIP`] there says to go on at the beginning.
+
+use core::ptr;
+use core::sync::atomic::{AtomicU32, Ordering, fence};
+
+use crate::FRAME_MAX;
+
+/// Positions and flag, each in a cache line of its own.
+const HEADER: usize = 3 * LINE;
+const LINE: usize = 64;
+const PRODUCED: usize = 0;
+const CONSUMED: usize = LINE;
+const WAITING: usize = 2 * LINE;
+/// In the place of a length: the rest of the ring is not used.
+const SKIP: u32 = u32::MAX;
+/// Bytes of a length, with padding.
+const PREFIX: usize = 8;
+
+/// A ring's memory.
+#[derive(Debug)]
+struct Ring {
+    memory: *mut u8,
+    /// Bytes for frames: a power of two.
+    capacity: usize,
+    /// Our own position; the one in memory is for the other side.
+    own: u32,
+    /// The other side's position, as last seen.
+    seen: u32,
+}
+
+// SAFETY: a ring is owned by one thread at a time, and shared memory is accessed by atomics and copies only.
+unsafe impl Send for Ring {}
+
+impl Ring {
+    /// The largest power of two that fits behind the header is the capacity.
+    ///
+    /// # Safety
+    /// As [`Producer::new`].
+    unsafe fn new(memory: *mut u8, size: usize, own: usize) -> Ring {
+        let capacity = 1 << (size - HEADER).ilog2();
+        let mut ring = Ring { memory, capacity, own: 0, seen: 0 };
+        // An end that is taken up again goes on where it was. Whatever the memory holds, positions are multiples of 8.
+        ring.own = ring.word(own).load(Ordering::Relaxed) & !7;
+        ring.seen = ring.own;
+        ring
+    }
+
+    fn word(&self, offset: usize) -> &AtomicU32 {
+        // SAFETY: inside the header, aligned, and shared memory is only accessed atomically.
+        unsafe { AtomicU32::from_ptr(self.memory.add(offset).cast()) }
+    }
+
+    fn offset(&self, position: u32) -> usize {
+        position as usize & (self.capacity - 1)
+    }
+
+    /// The place of `len` bytes at `offset`, which lie inside the ring.
+    fn place(&self, offset: usize, len: usize) -> *mut u8 {
+        assert!(offset + len <= self.capacity);
+        // SAFETY: just checked.
+        unsafe { self.memory.add(HEADER + offset) }
+    }
+
+    fn length(&self, offset: usize) -> &AtomicU32 {
+        // SAFETY: offsets are multiples of 8 below the capacity.
+        unsafe { AtomicU32::from_ptr(self.place(offset, 4).cast()) }
+    }
+}
+
+/// What a frame of `len` bytes takes.
+fn room(len: usize) -> usize {
+    PREFIX + len.next_multiple_of(8)
+}
+
+/// The sending end of a ring.
+#[derive(Debug)]
+pub struct Producer(Ring);
+
+impl Producer {
+    /// # Safety
+    /// `memory` points to `size` bytes (more than 2 [`FRAME_MAX`]), aligned to 64, that are shared with one [`Consumer`], stay mapped, and are
+    /// touched through these two only.
+    pub(crate) unsafe fn new(memory: *mut u8, size: usize) -> Producer {
+        // SAFETY: as the caller promises.
+        Producer(unsafe { Ring::new(memory, size, PRODUCED) })
+    }
+
+    /// Sends a frame of `len` bytes, which `fill` writes to the pointer that it gets. `None` if there is no room or the frame is too long, and
+    /// `fill` isn't called then; else whether the other side sleeps and must be woken. If `fill` fails, nothing is sent.
+    ///
+    /// # Errors
+    /// What `fill` says.
+    pub fn send<E>(&mut self, len: usize, fill: impl FnOnce(*mut u8) -> Result<(), E>) -> Result<Option<bool>, E> {
+        let Some(start) = self.reserve(len) else { return Ok(None) };
+        fill(self.0.place(self.0.offset(start) + PREFIX, len))?;
+        self.0.length(self.0.offset(start)).store(len as u32, Ordering::Relaxed);
+        self.0.own = start.wrapping_add(room(len) as u32);
+        self.0.word(PRODUCED).store(self.0.own, Ordering::Release);
+        // The flag is read after the position is visible: one of both sides sees the other (see `prepare_to_wait`).
+        fence(Ordering::SeqCst);
+        Ok(Some(self.0.word(WAITING).load(Ordering::Relaxed) != 0))
+    }
+
+    /// Position of a frame of `len` bytes, if there is room for it in one piece.
+    fn reserve(&mut self, len: usize) -> Option<u32> {
+        if len > FRAME_MAX {
+            return None;
+        }
+        let offset = self.0.offset(self.0.own);
+        let to_end = self.0.capacity - offset;
+        let skipped = if room(len) > to_end { to_end } else { 0 };
+        if !self.has_room(skipped + room(len)) {
+            return None;
+        }
+        if skipped > 0 {
+            self.0.length(offset).store(SKIP, Ordering::Relaxed);
+        }
+        Some(self.0.own.wrapping_add(skipped as u32))
+    }
+
+    fn has_room(&mut self, wanted: usize) -> bool {
+        let free = |ring: &Ring| ring.capacity.saturating_sub(ring.own.wrapping_sub(ring.seen) as usize);
+        if free(&self.0) < wanted {
+            self.0.seen = self.0.word(CONSUMED).load(Ordering::Acquire);
+        }
+        free(&self.0) >= wanted
+    }
+}
+
+/// The receiving end of a ring.
+#[derive(Debug)]
+pub struct Consumer(Ring);
+
+/// A frame that was received and still is in the ring.
+#[derive(Debug)]
+pub struct Frame<'a> {
+    ring: &'a mut Ring,
+    place: *mut u8,
+    len: usize,
+    next: u32,
+}
+
+impl Consumer {
+    /// # Safety
+    /// As [`Producer::new`].
+    pub(crate) unsafe fn new(memory: *mut u8, size: usize) -> Consumer {
+        // SAFETY: as the caller promises.
+        Consumer(unsafe { Ring::new(memory, size, CONSUMED) })
+    }
+
+    /// The oldest frame, if there is one.
+    pub fn receive(&mut self) -> Option<Frame<'_>> {
+        loop {
+            if self.0.own == self.0.seen && self.is_empty() {
+                return None;
+            }
+            let offset = self.0.offset(self.0.own);
+            let length = self.0.length(offset).load(Ordering::Relaxed);
+            if length == SKIP {
+                self.skip(self.0.capacity - offset);
+                continue;
+            }
+            let len = length as usize;
+            // A length that nobody sent: the other side is broken. What it has in the ring is dropped.
+            if len > FRAME_MAX || offset + room(len) > self.0.capacity {
+                self.0.own = self.0.seen;
+                self.0.word(CONSUMED).store(self.0.own, Ordering::Release);
+                return None;
+            }
+            let place = self.0.place(offset + PREFIX, len);
+            let next = self.0.own.wrapping_add(room(len) as u32);
+            return Some(Frame { ring: &mut self.0, place, len, next });
+        }
+    }
+
+    /// Whether nothing is there now.
+    pub fn is_empty(&mut self) -> bool {
+        if self.0.own == self.0.seen {
+            self.0.seen = self.0.word(PRODUCED).load(Ordering::Acquire);
+        }
+        self.0.own == self.0.seen
+    }
+
+    /// Tells the producer that this side is going to sleep. If a frame has come meanwhile the answer is no: it must not.
+    pub fn prepare_to_wait(&mut self) -> bool {
+        self.0.word(WAITING).store(1, Ordering::Relaxed);
+        // The flag is visible before the position is read (see `send`).
+        fence(Ordering::SeqCst);
+        let may_sleep = self.is_empty();
+        if !may_sleep {
+            self.finish_wait();
+        }
+        may_sleep
+    }
+
+    /// Tells the producer that this side looks by itself again.
+    pub fn finish_wait(&mut self) {
+        self.0.word(WAITING).store(0, Ordering::Relaxed);
+    }
+
+    fn skip(&mut self, bytes: usize) {
+        self.0.own = self.0.own.wrapping_add(bytes as u32);
+    }
+}
+
+impl Frame<'_> {
+    /// Bytes of the frame.
+    #[allow(clippy::len_without_is_empty, reason = "a frame is a thing to be received, not a collection")]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Where its bytes are. The other side may change them at any time.
+    pub fn as_ptr(&self) -> *const u8 {
+        self.place
+    }
+
+    /// Copies bytes from `offset` on to `target`; `false`, and nothing is copied, if the frame is shorter.
+    pub fn copy(&self, offset: usize, target: &mut [u8]) -> bool {
+        let inside = offset.checked_add(target.len()).is_some_and(|end| end <= self.len);
+        if inside {
+            // SAFETY: inside the frame, which lies in the ring; `target` is ours.
+            unsafe { ptr::copy_nonoverlapping(self.place.add(offset), target.as_mut_ptr(), target.len()) };
+        }
+        inside
+    }
+
+    /// Gives its place back to the producer.
+    pub fn release(self) {
+        self.ring.own = self.next;
+        self.ring.word(CONSUMED).store(self.next, Ordering::Release);
+    }
+}
