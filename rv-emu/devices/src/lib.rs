@@ -18,11 +18,13 @@ mod testing;
 pub mod aclint;
 pub mod finisher;
 pub mod plic;
+pub mod sswi;
 pub mod uart16550;
 
 pub use aclint::Aclint;
 pub use finisher::Finisher;
 pub use plic::Plic;
+pub use sswi::Sswi;
 pub use uart16550::Uart16550;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};

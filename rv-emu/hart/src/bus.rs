@@ -58,6 +58,8 @@ pub struct Wires {
     pub seip: bool,
     /// Machine software interrupt line.
     pub msip: bool,
+    /// A supervisor software interrupt arrives: an edge, which the answer takes off the wire.
+    pub ssip: bool,
     /// The hart's `mtimecmp`, compared by the hart itself so that it knows its next event.
     pub mtimecmp: u64,
     /// How `mtime` follows from cycles.
@@ -72,6 +74,7 @@ impl Default for Wires {
             meip: false,
             seip: false,
             msip: false,
+            ssip: false,
             mtimecmp: u64::MAX,
             time: TimeBase::default(),
             changes_at: u64::MAX,

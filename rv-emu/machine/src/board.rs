@@ -1,7 +1,7 @@
 //! What the harts see beyond themselves: memory and devices behind one address map.
 
 use rv_devices::finisher::Finish;
-use rv_devices::{AccessError, Aclint, Device, Finisher, Plic, Uart16550, Width, plic};
+use rv_devices::{AccessError, Aclint, Device, Finisher, Plic, Sswi, Uart16550, Width, plic};
 use rv_hart::{Bus, BusError, Counters, Ram, TimeBase, Wires};
 
 use crate::cost::{CostModel, MARKERS_SNAPSHOT};
@@ -18,6 +18,7 @@ pub struct Board {
     pub ram: Ram,
     map: AddressMap,
     aclint: Aclint,
+    sswi: Sswi,
     plic: Plic,
     uart: Uart16550,
     finisher: Finisher,
@@ -38,6 +39,7 @@ impl Board {
         costs: CostModel,
     ) -> Option<Result<Board, rv_hart::RamError>> {
         let aclint = Aclint::new(harts, CYCLES_PER_TICK, costs.costs().ipi_wire.into())?;
+        let sswi = Sswi::new(harts, costs.costs().ipi_wire.into())?;
         let plic = Plic::new(2 * harts)?;
         let ram = Ram::new(&[(ROM.base, ROM.len), (RAM_BASE, memory)]).map(|mut ram| {
             ram.protect(ROM.base, ROM.len);
@@ -47,6 +49,7 @@ impl Board {
             ram,
             map,
             aclint,
+            sswi,
             plic,
             uart: Uart16550::new(),
             finisher: Finisher::new(),
@@ -61,6 +64,7 @@ impl Board {
     /// Puts the devices into their power-on state. Memory stays.
     pub(crate) fn reset(&mut self) {
         self.aclint.reset();
+        self.sswi.reset();
         self.plic.reset();
         self.uart.reset();
         self.finisher.reset();
@@ -115,6 +119,7 @@ impl Board {
     fn device(&mut self, part: Part) -> Option<&mut dyn Device> {
         match part {
             Part::Aclint => Some(&mut self.aclint),
+            Part::Sswi => Some(&mut self.sswi),
             Part::Plic => Some(&mut self.plic),
             Part::Uart => Some(&mut self.uart),
             Part::Finisher => Some(&mut self.finisher),
@@ -167,13 +172,16 @@ impl Bus for Board {
     fn wires(&mut self, hart: usize, now: u64) -> Wires {
         let time = TimeBase { cycles_per_tick: CYCLES_PER_TICK, offset: self.aclint.mtime_offset() };
         let arrival = self.aclint.msip_arrival(hart);
+        let ssip = self.sswi.take_edge(hart, now);
+        let arrivals = [arrival, self.sswi.arrival(hart)];
         Wires {
             meip: self.plic.pending(plic::machine_context(hart)),
             seip: self.plic.pending(plic::supervisor_context(hart)),
             msip: arrival.is_some_and(|at| at <= now),
+            ssip,
             mtimecmp: self.aclint.mtimecmp(hart),
             time,
-            changes_at: arrival.filter(|at| *at > now).unwrap_or(u64::MAX),
+            changes_at: arrivals.into_iter().flatten().filter(|at| *at > now).min().unwrap_or(u64::MAX),
         }
     }
 

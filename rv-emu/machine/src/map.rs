@@ -3,7 +3,7 @@
 //! Addresses and interrupt numbers are those of QEMU's `virt` board, so that programs built for it
 //! run here.
 
-use rv_devices::{aclint, finisher, plic, uart16550};
+use rv_devices::{aclint, finisher, plic, sswi, uart16550};
 
 /// Where memory begins.
 pub const RAM_BASE: u64 = 0x8000_0000;
@@ -17,6 +17,8 @@ pub enum Part {
     Finisher,
     /// Timer and software interrupts.
     Aclint,
+    /// Software interrupts for kernels.
+    Sswi,
     /// The interrupt controller.
     Plic,
     /// The serial port.
@@ -46,7 +48,7 @@ pub struct Row {
 pub const ROM: Row = Row { part: Part::Rom, name: "rom", base: 0x1000, len: 0xf000, compatible: &[], irq: None };
 
 /// The devices.
-pub const DEVICES: [Row; 4] = [
+pub const DEVICES: [Row; 5] = [
     Row {
         part: Part::Finisher,
         name: "test",
@@ -61,6 +63,14 @@ pub const DEVICES: [Row; 4] = [
         base: 0x200_0000,
         len: aclint::SIZE,
         compatible: &["sifive,clint0", "riscv,clint0"],
+        irq: None,
+    },
+    Row {
+        part: Part::Sswi,
+        name: "sswi",
+        base: 0x2f0_0000,
+        len: sswi::SIZE,
+        compatible: &["riscv,aclint-sswi"],
         irq: None,
     },
     Row {
@@ -216,6 +226,7 @@ mod tests {
             (0xffff, Some((Part::Rom, 0xefff))),
             (0x10_0000, Some((Part::Finisher, 0))),
             (0x200_bff8, Some((Part::Aclint, 0xbff8))),
+            (0x2f0_0004, Some((Part::Sswi, 4))),
             (0xc20_0004, Some((Part::Plic, 0x20_0004))),
             (0x1000_0005, Some((Part::Uart, 5))),
             (0x1000_0100, None),

@@ -1,6 +1,7 @@
 //! The processor: CSRs, fences, hints and the SBI below us.
 
 pub mod csr;
+pub mod ipi;
 pub mod sbi;
 
 use core::arch::asm;

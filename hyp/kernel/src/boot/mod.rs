@@ -11,6 +11,7 @@ use alloc::string::String;
 use hyp_kernel::addr::Phys;
 
 use crate::arch::csr::{INT_SSI, INT_STI};
+use crate::arch::ipi;
 use crate::boot::tree::Board;
 use crate::console::Uart;
 use crate::mm::{frame, kernel_map};
@@ -56,6 +57,9 @@ extern "C" fn boot_main(hartid: usize, device_tree: usize) -> ! {
 fn use_devices(board: &Board<'_>) {
     if let Some((base, shift)) = board.uart {
         console::set_uart(Uart { base: base.direct(), shift });
+    }
+    if let Some(sswi) = board.sswi {
+        ipi::set_sswi(sswi.direct());
     }
     if let Some(finisher) = board.finisher {
         power::set_finisher(finisher.direct());

@@ -25,6 +25,8 @@ pub struct Board<'a> {
     pub uart: Option<(Phys, usize)>,
     /// A `sifive,test0` finisher.
     pub finisher: Option<Phys>,
+    /// An ACLINT SSWI, by which harts interrupt one another without the firmware.
+    pub sswi: Option<Phys>,
     /// The initial archive, as (start, end).
     pub initrd: Option<(Phys, Phys)>,
     /// Command line.
@@ -51,6 +53,7 @@ impl<'a> Board<'a> {
             has_hypervisor: all_harts_have(fdt, "h"),
             uart: uart(fdt),
             finisher: fdt.compatible("sifive,test0").next().and_then(|node| first_region(&node)),
+            sswi: fdt.compatible("riscv,aclint-sswi").next().and_then(|node| first_region(&node)),
             initrd: fdt.initrd().map(|(start, end)| (Phys(start as usize), Phys(end as usize))),
             arguments: fdt.bootargs(),
         };
@@ -70,7 +73,7 @@ impl<'a> Board<'a> {
     /// Physical ranges that the kernel's map must show.
     pub fn ranges(&self) -> impl Iterator<Item = (Phys, Phys)> {
         let page = |phys: Phys| (phys, phys.add(1));
-        let devices = [self.uart.map(|uart| uart.0), self.finisher];
+        let devices = [self.uart.map(|uart| uart.0), self.finisher, self.sswi];
         self.banks.into_iter().flatten().chain(devices.into_iter().flatten().map(page))
     }
 }

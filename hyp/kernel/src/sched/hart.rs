@@ -8,7 +8,7 @@ use core::cell::{Cell, UnsafeCell};
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use crate::arch::csr::INT_SSI;
-use crate::arch::sbi;
+use crate::arch::ipi;
 use crate::csr_set;
 use crate::sched::thread::{State, Thread};
 use crate::sched::timer::Timers;
@@ -171,7 +171,7 @@ impl Hart {
         if core::ptr::eq(self, this_hart()) {
             csr_set!("sip", INT_SSI);
         } else {
-            sbi::send_ipi(self.hartid).expect("the firmware cannot send interrupts");
+            ipi::send(self.hartid);
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::mode::Mode;
 use crate::ram::{CodeEvent, PAGE_SIZE};
 use crate::trap::{Access, AccessKind, Source, Trap};
 use rv_isa::Class;
+use rv_isa::fields::mip;
 
 /// Why [`Hart::run`] came back. In every case the state is exact, between two instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +66,7 @@ impl Hart {
     pub fn step(&mut self, bus: &mut dyn Bus) -> StepEvent {
         self.limit = 0;
         self.follow_code(bus);
-        self.state.wires = bus.wires(self.state.hart_id as usize, self.state.cycles);
+        self.see_wires(bus);
         if self.pmu.overflows {
             self.look_for_overflows();
         }
@@ -107,7 +108,7 @@ impl Hart {
     pub(super) fn look_around(&mut self, bus: &mut dyn Bus, until: u64) -> Option<Stop> {
         self.follow_code(bus);
         loop {
-            self.state.wires = bus.wires(self.state.hart_id as usize, self.state.cycles);
+            self.see_wires(bus);
             if bus.ram().watch_hit() || bus.attention() {
                 return Some(Stop::Attention);
             }
@@ -132,6 +133,14 @@ impl Hart {
                 return Some(Stop::Waiting);
             }
             self.idle_until(timer);
+        }
+    }
+
+    /// Looks at the wires. An edge sets its pending bit, which stays until software clears it.
+    fn see_wires(&mut self, bus: &mut dyn Bus) {
+        self.state.wires = bus.wires(self.state.hart_id as usize, self.state.cycles);
+        if std::mem::take(&mut self.state.wires.ssip) {
+            self.state.csr.mip |= mip::SSIP;
         }
     }
 

@@ -11,6 +11,7 @@ use crate::map::{DEVICES, Part, RAM_BASE, Range, Row};
 const PLIC_PHANDLE: u32 = 0x1000;
 const TEST_PHANDLE: u32 = 0x1001;
 /// Interrupt numbers at a hart: M and S software, timer, external.
+const S_SOFTWARE: u32 = 1;
 const M_SOFTWARE: u32 = 3;
 const M_TIMER: u32 = 7;
 const M_EXTERNAL: u32 = 11;
@@ -126,12 +127,18 @@ impl Tree {
 
     fn write_device(&self, fdt: &mut FdtWriter, row: &Row) -> Result<(), Error> {
         match row.part {
-            Part::Aclint => fdt.property_array_u32("interrupts-extended", &self.lines(M_SOFTWARE, M_TIMER)),
+            Part::Aclint => fdt.property_array_u32("interrupts-extended", &self.lines(&[M_SOFTWARE, M_TIMER])),
+            Part::Sswi => {
+                fdt.property_u32("#interrupt-cells", 0)?;
+                fdt.property_u32("#address-cells", 0)?;
+                fdt.property_null("interrupt-controller")?;
+                fdt.property_array_u32("interrupts-extended", &self.lines(&[S_SOFTWARE]))
+            }
             Part::Plic => {
                 fdt.property_u32("#interrupt-cells", 1)?;
                 fdt.property_u32("#address-cells", 0)?;
                 fdt.property_null("interrupt-controller")?;
-                fdt.property_array_u32("interrupts-extended", &self.lines(M_EXTERNAL, S_EXTERNAL))?;
+                fdt.property_array_u32("interrupts-extended", &self.lines(&[M_EXTERNAL, S_EXTERNAL]))?;
                 fdt.property_u32("riscv,ndev", plic::SOURCES)?;
                 fdt.property_phandle(PLIC_PHANDLE)
             }
@@ -146,8 +153,9 @@ impl Tree {
     }
 
     /// Two interrupts of every hart, as `interrupts-extended` has them.
-    fn lines(&self, first: u32, second: u32) -> Vec<u32> {
-        (0..self.harts).flat_map(|hart| [intc_phandle(hart), first, intc_phandle(hart), second]).collect()
+    fn lines(&self, interrupts: &[u32]) -> Vec<u32> {
+        let of_hart = |hart| interrupts.iter().flat_map(move |number| [intc_phandle(hart), *number]);
+        (0..self.harts).flat_map(of_hart).collect()
     }
 }
 
