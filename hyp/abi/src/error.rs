@@ -41,6 +41,7 @@ errors! {
     Busy = 16, "in use";
     AlreadyExists = 17, "already exists";
     InvalidArgument = 22, "invalid argument";
+    BrokenPipe = 32, "the other end is closed";
     NotSupported = 38, "not supported by this machine or kernel";
 }
 

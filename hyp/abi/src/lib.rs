@@ -12,7 +12,11 @@
 //! `sp` 16-byte aligned at the top of an 1 MiB stack that is backed on demand.
 #![no_std]
 
+pub mod channel;
 pub mod error;
+pub mod event;
+pub mod process;
+pub mod stats;
 pub mod syscall;
 pub mod vm;
 

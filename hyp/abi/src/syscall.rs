@@ -32,6 +32,12 @@ syscalls! {
     /// `()` → frequency of the `time` CSR in Hz. (`rdtime` itself works in user
     /// mode.)
     TIMEBASE = 5;
+    /// `(hart)`: the calling thread runs on the hart with this index from now
+    /// on, and nowhere else; `usize::MAX` lets it run anywhere.
+    THREAD_PIN = 6;
+    /// `(stats_ptr, thread)`: fills [`crate::stats::ThreadStats`] for a thread of
+    /// the calling process; 0 is the calling thread.
+    THREAD_STATS = 7;
 
     /// `(ptr, len)` → bytes written to the machine's console.
     CONSOLE_WRITE = 8;
@@ -50,18 +56,25 @@ syscalls! {
 
     /// `()` → VM handle.
     VM_CREATE = 32;
-    /// `(handle)`: gives back a VM or a vCPU handle. A VM lives until its handle
-    /// and all its vCPUs are closed. A vCPU is closed by its own thread only.
+    /// `(handle)`: gives back a handle of any kind. A VM lives until its handle
+    /// and all its vCPUs are closed. A vCPU is closed by its own thread only, or
+    /// by anyone once that has ended. Closing the last handle of a process kills
+    /// it.
     CLOSE = 33;
-    /// `(vm)` → vCPU handle. The vCPU belongs to the calling thread: only that
-    /// thread may run it and touch its registers. One per thread.
+    /// `(vm, number)` → vCPU handle. `number` is the guest's hart id, below
+    /// [`crate::vm::VCPUS_MAX`]; `usize::MAX` takes the first that is free. The
+    /// vCPU belongs to the calling thread: only that thread may run it and touch
+    /// its registers. One per thread. Number 0 is started, others are stopped
+    /// until the guest starts them (SBI HSM) or [`crate::vm::reg::STARTED`] is
+    /// set.
     VCPU_CREATE = 34;
     /// `(vcpu)` → address of its [`crate::vm::RunPage`].
     VCPU_RUN_PAGE = 35;
     /// `(vm, region_ptr)`: see [`crate::vm::MemoryRegion`].
     SET_MEMORY_REGION = 36;
     /// `(vcpu)`: runs the guest until it needs its VMM; the reason is in the run
-    /// page. `Interrupted` when `request_exit` was set.
+    /// page. `Interrupted` when `request_exit` was set, or after `VCPU_KICK`. A
+    /// stopped vCPU sleeps in this call.
     VCPU_RUN = 37;
     /// `(vcpu, id)` with the result stored through the third argument
     /// `value_ptr`. See [`crate::vm::reg`].
@@ -83,6 +96,57 @@ syscalls! {
     /// is not for the handler; becomes an MMIO exit of the `VCPU_RUN` that is
     /// under way. Does not return.
     UER_EXIT = 43;
+    /// `(vcpu, flags)`: which events of the guest are
+    /// [`crate::vm::exit::DEBUG`] exits: [`crate::vm::DEBUG_BREAKPOINT`].
+    SET_GUEST_DEBUG = 44;
+    /// `(vcpu)`: the `VCPU_RUN` that is under way returns `Interrupted`, or the
+    /// next one. Any thread of the process may call it.
+    VCPU_KICK = 45;
+
+    /// `()` → handle of a new event, without bits.
+    EVENT_CREATE = 48;
+    /// `(event, bits)`: adds bits and wakes who waits.
+    EVENT_SIGNAL = 49;
+    /// `(event, deadline)` → bits, never 0. Takes all bits; sleeps while there
+    /// are none, until `time` reaches the deadline ([`crate::event::LOOK`],
+    /// [`crate::event::FOREVER`]), then `TryAgain`. `Busy` while another
+    /// thread waits.
+    EVENT_WAIT = 50;
+    /// `(size, flags)` → handle of a shared memory object: zeroed 2 MiB pages,
+    /// made when touched. `size` is a multiple of 2 MiB, `flags` 0.
+    SHARED_CREATE = 51;
+    /// `(shared)` → address of all of it. May be mapped often, in several
+    /// processes, and lie under memory regions of VMs. `UNMAP` takes the mapping
+    /// away; the pages live as long as the last handle or mapping.
+    SHARED_MAP = 52;
+    /// `(pair_ptr)`: fills [`crate::channel::ChannelPair`].
+    CHANNEL_CREATE = 53;
+    /// `(channel, message_ptr)`: sends a [`crate::channel::Message`]. `TryAgain`
+    /// when the queue is full, `BrokenPipe` when the other end is closed.
+    CHANNEL_SEND = 54;
+    /// `(channel, message_ptr, deadline)`: takes the oldest message; waits as
+    /// `EVENT_WAIT` does. `BrokenPipe` when nothing is left and the other end
+    /// is closed; `OutOfMemory` when there is no room for the handles that the
+    /// message carries (it stays where it is).
+    CHANNEL_RECEIVE = 55;
+    /// `(spec_ptr)` → handle of a new process; see [`crate::process`].
+    PROCESS_SPAWN = 56;
+    /// `(process, deadline)` → its exit code (32 bits, unsigned) when it and
+    /// all that it had are gone. Waits as `EVENT_WAIT` does.
+    PROCESS_WAIT = 57;
+    /// `(process)`: ends it, as soon as its threads can be reached.
+    PROCESS_KILL = 58;
+    /// `(channel, event, bits)`: signals the event when a message comes or the
+    /// other end is closed (and now, if that is so already). `bits` 0 undoes it.
+    CHANNEL_EVENT = 59;
+
+    /// `(vm, spec_ptr)`: see [`crate::event::IoEvent`].
+    IO_EVENT = 64;
+    /// `(vm, spec_ptr)`: see [`crate::event::IrqEvent`].
+    IRQ_EVENT = 65;
+    /// `(host_ptr, harts_ptr, count)`: fills [`crate::stats::HostStats`] and
+    /// `count` elements of [`crate::stats::HartStats`] → number of harts filled.
+    HOST_STATS = 66;
 }
 
 /// Flag of `MAP`: back with 2 MiB pages, which are zeroed whole at first touch.

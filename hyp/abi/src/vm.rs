@@ -39,9 +39,11 @@ pub const UER_CAUSES: usize = 1 << 24 | 1 << 25;
 pub mod exit {
     /// Nothing has happened yet.
     pub const UNKNOWN: u32 = 0;
+    /// The guest hit a breakpoint; see [`super::DebugExit`].
+    pub const DEBUG: u32 = 4;
     /// A load or store outside of memory; see [`super::MmioExit`].
     pub const MMIO: u32 = 6;
-    /// `VCPU_RUN` was asked to return.
+    /// `VCPU_RUN` was asked to return; it answers `Interrupted` too.
     pub const INTR: u32 = 10;
     /// The guest cannot go on; see [`super::InternalError`].
     pub const INTERNAL_ERROR: u32 = 17;
@@ -50,6 +52,12 @@ pub mod exit {
     /// An SBI call for the VMM; see [`super::SbiExit`].
     pub const RISCV_SBI: u32 = 35;
 }
+
+/// Most vCPUs of a VM.
+pub const VCPUS_MAX: usize = 64;
+
+/// Flag of `SET_GUEST_DEBUG`: `ebreak` of the guest is an exit.
+pub const DEBUG_BREAKPOINT: usize = 1;
 
 /// Most memory regions a VM can have; slots are numbered from 0.
 pub const REGIONS_MAX: usize = 8;
@@ -93,6 +101,8 @@ pub struct RunPage {
     pub system_event: SystemEvent,
     /// Valid for [`exit::INTERNAL_ERROR`].
     pub internal: InternalError,
+    /// Valid for [`exit::DEBUG`].
+    pub debug: DebugExit,
 }
 
 const _: () = assert!(size_of::<RunPage>() <= crate::PAGE_SIZE);
@@ -135,6 +145,15 @@ pub struct SystemEvent {
     pub reason: u64,
 }
 
+/// A breakpoint of the guest. It stays at the instruction: the VMM moves
+/// [`reg::PC`], or turns debugging off and lets the guest have it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct DebugExit {
+    /// Virtual address of the `ebreak`.
+    pub pc: u64,
+}
+
 /// The trap that could not be served, as the CSRs had it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
@@ -160,6 +179,10 @@ pub mod reg {
     }
     /// Privilege: 1 = VS, 0 = VU.
     pub const MODE: usize = 32;
+    /// 1 = the vCPU is started, 0 = stopped (SBI HSM).
+    pub const STARTED: usize = 33;
+    /// The guest's hart id; can't be written.
+    pub const HART_ID: usize = 34;
     /// A supervisor CSR by the number that the guest uses (`sstatus` 0x100,
     /// `sie`, `stvec`, `sscratch`, `sepc`, `scause`, `stval`, `sip`, `satp`,
     /// `stimecmp`).

@@ -11,10 +11,16 @@
 
 extern crate alloc;
 
+pub mod channel;
 pub mod console;
+pub mod event;
+pub mod handle;
 pub mod heap;
 pub mod memory;
+pub mod process;
+pub mod shared;
 pub mod start;
+pub mod stats;
 pub mod sync;
 pub mod sys;
 pub mod thread;

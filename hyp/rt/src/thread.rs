@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use core::ptr;
 
 use hyp_abi::PAGE_SIZE;
+use hyp_abi::syscall::THREAD_PIN;
 
 use crate::memory::Mapping;
 use crate::sys;
@@ -24,6 +25,17 @@ pub fn spawn(stack_size: usize, job: impl FnOnce() + Send + 'static) -> sys::Res
         drop(unsafe { Box::from_raw(arg) });
     }
     result
+}
+
+/// Keeps the calling thread on the hart with this index.
+pub fn pin(hart: usize) -> sys::Result<()> {
+    // SAFETY: no pointers.
+    unsafe { sys::syscall(THREAD_PIN, [hart, 0, 0]) }.map(drop)
+}
+
+/// Lets the calling thread run on any hart again.
+pub fn unpin() -> sys::Result<()> {
+    pin(usize::MAX)
 }
 
 extern "C" fn run(arg: usize) -> ! {

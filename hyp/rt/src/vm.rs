@@ -3,9 +3,10 @@
 use core::ptr;
 
 use hyp_abi::error::Error;
+use hyp_abi::event::{IoEvent, IrqEvent};
 use hyp_abi::syscall::{
-    CLOSE, SET_HUEDELEG, SET_MEMORY_REGION, SET_UER, UER_EXIT, VCPU_CREATE, VCPU_GET_REG, VCPU_INTERRUPT, VCPU_RUN,
-    VCPU_RUN_PAGE, VCPU_SET_REG, VM_CREATE,
+    CLOSE, IO_EVENT, IRQ_EVENT, SET_GUEST_DEBUG, SET_HUEDELEG, SET_MEMORY_REGION, SET_UER, UER_EXIT, VCPU_CREATE,
+    VCPU_GET_REG, VCPU_INTERRUPT, VCPU_KICK, VCPU_RUN, VCPU_RUN_PAGE, VCPU_SET_REG, VM_CREATE,
 };
 use hyp_abi::vm::{MemoryRegion, RunPage, UerFrame};
 
@@ -39,10 +40,35 @@ impl Vm {
         unsafe { syscall(SET_UER, [self.0, gpa as usize, size as usize]) }.map(drop)
     }
 
-    /// Makes the calling thread's vCPU.
+    /// Ties a guest's stores to an event, or unties them.
+    pub fn io_event(&self, spec: &IoEvent) -> Result<()> {
+        let args = [self.0, ptr::from_ref(spec) as usize, 0];
+        // SAFETY: the kernel reads the specification.
+        unsafe { syscall(IO_EVENT, args) }.map(drop)
+    }
+
+    /// Ties an event to an interrupt of a vCPU, or unties it.
+    pub fn irq_event(&self, spec: &IrqEvent) -> Result<()> {
+        let args = [self.0, ptr::from_ref(spec) as usize, 0];
+        // SAFETY: the kernel reads the specification.
+        unsafe { syscall(IRQ_EVENT, args) }.map(drop)
+    }
+
+    /// Its handle, for system calls that others define.
+    pub fn handle(&self) -> usize {
+        self.0
+    }
+
+    /// Makes the calling thread's vCPU, with the first free number.
     pub fn create_vcpu(&self) -> Result<Vcpu> {
+        self.create_vcpu_number(usize::MAX)
+    }
+
+    /// Makes the calling thread's vCPU; `number` is the guest's hart id. All
+    /// but number 0 wait until the guest starts them.
+    pub fn create_vcpu_number(&self, number: usize) -> Result<Vcpu> {
         // SAFETY: no pointers; the run page is new and the kernel's and ours only.
-        let handle = unsafe { syscall(VCPU_CREATE, [self.0, 0, 0]) }?;
+        let handle = unsafe { syscall(VCPU_CREATE, [self.0, number, 0]) }?;
         // SAFETY: as above.
         let page = unsafe { syscall(VCPU_RUN_PAGE, [handle, 0, 0]) }?;
         Ok(Vcpu { handle, page: ptr::with_exposed_provenance_mut(page) })
@@ -107,6 +133,17 @@ impl Vcpu {
         unsafe { syscall(SET_HUEDELEG, [self.handle, causes, 0]) }.map(drop)
     }
 
+    /// Sets what of the guest is a debug exit: 0 or [`hyp_abi::vm::DEBUG_BREAKPOINT`].
+    pub fn set_guest_debug(&mut self, flags: usize) -> Result<()> {
+        // SAFETY: no pointers.
+        unsafe { syscall(SET_GUEST_DEBUG, [self.handle, flags, 0]) }.map(drop)
+    }
+
+    /// Its handle, for system calls that others define.
+    pub fn handle(&self) -> usize {
+        self.handle
+    }
+
     /// Something that other threads can raise this vCPU's interrupt with.
     pub fn interrupt_line(&self) -> InterruptLine {
         InterruptLine(self.handle)
@@ -129,6 +166,12 @@ impl InterruptLine {
     pub fn set(self, level: bool) -> Result<()> {
         // SAFETY: no pointers.
         unsafe { syscall(VCPU_INTERRUPT, [self.0, usize::from(level), 0]) }.map(drop)
+    }
+
+    /// Makes the `Vcpu::run` under way, or the next, return `Interrupted`.
+    pub fn kick(self) -> Result<()> {
+        // SAFETY: no pointers.
+        unsafe { syscall(VCPU_KICK, [self.0, 0, 0]) }.map(drop)
     }
 }
 
