@@ -1,0 +1,154 @@
+//! Device types: what is in their requests, and how they are served.
+//!
+//! A device has two faces. To the registers it is an [`Identity`] and a configuration space. To a
+//! queue it is [`Device::serve`], which does the work that is there and says what came of it; who
+//! calls it (an exit, a kernel thread, a poller, an interrupt handler) is not its business.
+
+pub mod block;
+
+use crate::memory::GuestMemory;
+use crate::queue::{Queue, QueueError};
+use crate::transport::mmio::Identity;
+
+/// What came of serving a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[must_use]
+pub struct Progress {
+    /// Buffers given back to the driver.
+    pub served: u32,
+    /// Bytes of payload that were moved.
+    pub bytes: u64,
+    /// There may be more to do: the limit was reached.
+    pub more: bool,
+    /// The driver wants an interrupt for it.
+    pub interrupt: bool,
+}
+
+impl Progress {
+    /// Both together.
+    pub fn and(self, later: Self) -> Self {
+        Self {
+            served: self.served.saturating_add(later.served),
+            bytes: self.bytes.saturating_add(later.bytes),
+            more: later.more,
+            interrupt: self.interrupt || later.interrupt,
+        }
+    }
+}
+
+/// What a device has done so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Counters {
+    /// Notifications by the driver, as the caller has reported them by [`Counters::kick`].
+    pub kicks: u64,
+    /// Those of them that found nothing to do.
+    pub kicks_in_vain: u64,
+    /// Requests (buffers given back).
+    pub requests: u64,
+    /// Payload from the driver.
+    pub bytes_in: u64,
+    /// Payload to the driver.
+    pub bytes_out: u64,
+    /// Requests that were answered with an error, and frames that were dropped.
+    pub errors: u64,
+    /// Batches of completions.
+    pub batches: u64,
+    /// Batches for which the driver wanted an interrupt.
+    pub interrupts: u64,
+    /// Batches for which it wanted none.
+    pub interrupts_suppressed: u64,
+}
+
+impl Counters {
+    /// A notification has come, and serving the queue then gave this.
+    pub fn kick(&mut self, progress: &Progress) {
+        self.kicks += 1;
+        self.kicks_in_vain += u64::from(progress.served == 0);
+    }
+
+    /// Requests that came without a notification of their own: the driver was told that it need not,
+    /// or put several into one.
+    pub fn kicks_saved(&self) -> u64 {
+        self.requests.saturating_sub(self.kicks - self.kicks_in_vain)
+    }
+}
+
+/// A device of any type.
+pub trait Device {
+    /// What it is, with all that it can do. A host that doesn't want to offer some of
+    /// [`features::QUEUES`](crate::features::QUEUES) clears bits in the result.
+    fn identity(&self) -> Identity;
+
+    /// The driver has chosen features.
+    fn negotiated(&mut self, features: u64);
+
+    /// Everything is as after power-on, but for what is stored.
+    fn reset(&mut self);
+
+    /// The driver has written to the configuration space.
+    fn write_config(&mut self, offset: u8, width: u8, value: u64) {
+        let _ = (offset, width, value);
+    }
+
+    /// Serves queue `index`: at most `max` buffers, then publishes them. An error means that the
+    /// device is broken: [`Registers::fail`](crate::transport::mmio::Registers::fail).
+    fn serve<M: GuestMemory>(
+        &mut self,
+        index: u16,
+        queue: &mut Queue<M>,
+        memory: &M,
+        max: u32,
+    ) -> Result<Progress, QueueError>;
+
+    /// Whether the device would take a buffer from queue `index` now, if there is one. Not so for a
+    /// queue of input when there is no input, nor for one of output when nobody takes it: then
+    /// buffers are no reason to go on, and something else than a notification will be.
+    fn wants(&mut self, index: u16) -> bool {
+        let _ = index;
+        true
+    }
+
+    /// What it has done.
+    fn counters(&self) -> &Counters;
+
+    /// What it has done, to count kicks in.
+    fn counters_mut(&mut self) -> &mut Counters;
+}
+
+/// One turn of a worker that has been woken: serves a queue with notifications off until there is
+/// nothing left or `budget` buffers are done.
+///
+/// With [`Progress::more`] the budget is used up, and the worker calls again. Else it may sleep: if
+/// the device would take more buffers, notifications are on again; if not ([`Device::wants`]), they
+/// are off, and what the device waits for will wake the worker.
+pub fn turn<D: Device, M: GuestMemory>(
+    device: &mut D,
+    index: u16,
+    queue: &mut Queue<M>,
+    memory: &M,
+    budget: u32,
+) -> Result<Progress, QueueError> {
+    let mut progress = Progress::default();
+    loop {
+        queue.disable_notifications();
+        let left = budget.saturating_sub(progress.served);
+        progress = progress.and(device.serve(index, queue, memory, left)?);
+        if progress.more || !device.wants(index) || !queue.enable_notifications() {
+            return Ok(progress);
+        }
+    }
+}
+
+/// Publishes a batch, asks about the interrupt, and counts both.
+fn finish<M: GuestMemory>(queue: &mut Queue<M>, progress: &mut Progress, counters: &mut Counters) {
+    if progress.served == 0 {
+        return;
+    }
+    queue.publish();
+    progress.interrupt = queue.needs_interrupt();
+    counters.requests += u64::from(progress.served);
+    counters.batches += 1;
+    counters.interrupts += u64::from(progress.interrupt);
+    counters.interrupts_suppressed += u64::from(!progress.interrupt);
+}
