@@ -147,6 +147,16 @@ syscalls! {
     /// `(host_ptr, harts_ptr, count)`: fills [`crate::stats::HostStats`] and
     /// `count` elements of [`crate::stats::HartStats`] → number of harts filled.
     HOST_STATS = 66;
+
+    /// `(spec_ptr)` → handle of a device that a worker of the kernel serves; see
+    /// [`crate::vhost`].
+    VHOST_CREATE = 72;
+    /// `(vhost, queue_ptr)`: the driver has made a queue ready.
+    VHOST_QUEUE = 73;
+    /// `(vhost)`: no queue is touched any more when this returns.
+    VHOST_STOP = 74;
+    /// `(vhost, status_ptr)`: fills [`crate::vhost::VhostStatus`].
+    VHOST_STATUS = 75;
 }
 
 /// Flag of `MAP`: back with 2 MiB pages, which are zeroed whole at first touch.

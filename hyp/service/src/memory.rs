@@ -27,7 +27,12 @@ impl<P: Pieces> Memory<P> {
 
     /// Calls `copy` with a pointer and a range of the transfer's `len` bytes, for each piece of it.
     #[inline]
-    fn each(&self, address: GuestAddress, len: usize, mut copy: impl FnMut(*mut u8, usize, usize)) -> Result<(), MemoryError> {
+    fn each(
+        &self,
+        address: GuestAddress,
+        len: usize,
+        mut copy: impl FnMut(*mut u8, usize, usize),
+    ) -> Result<(), MemoryError> {
         let missing = MemoryError { address, len: len as u64 };
         let mut done = 0;
         while done < len {

@@ -15,7 +15,7 @@ pub use ring::{Consumer, Frame, Producer};
 pub const SIZE: usize = 2 << 20;
 
 /// Longest frame, its header included.
-pub const FRAME_MAX: usize = 64 << 10;
+pub const FRAME_MAX: usize = 20 << 10;
 
 /// Which end of a cable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
