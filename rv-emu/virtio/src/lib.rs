@@ -7,6 +7,7 @@
 //! - [`queue`]: virtqueues, split and packed, seen from the device.
 //! - [`transport::mmio`]: the registers, without a data path.
 //! - [`device`]: block, network and console: requests, and what to do about them.
+//! - [`whole`]: all of it put together, for those who need no more than a device.
 //!
 //! # Invariants
 //!
@@ -26,3 +27,4 @@ pub mod features;
 pub mod memory;
 pub mod queue;
 pub mod transport;
+pub mod whole;

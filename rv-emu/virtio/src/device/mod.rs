@@ -5,6 +5,8 @@
 //! calls it (an exit, a kernel thread, a poller, an interrupt handler) is not its business.
 
 pub mod block;
+pub mod console;
+pub mod net;
 
 use crate::memory::GuestMemory;
 use crate::queue::{Queue, QueueError};
@@ -30,7 +32,7 @@ impl Progress {
         Self {
             served: self.served.saturating_add(later.served),
             bytes: self.bytes.saturating_add(later.bytes),
-            more: later.more,
+            more: self.more || later.more,
             interrupt: self.interrupt || later.interrupt,
         }
     }
@@ -40,10 +42,8 @@ impl Progress {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Counters {
-    /// Notifications by the driver, as the caller has reported them by [`Counters::kick`].
+    /// Notifications by the driver, as the caller has counted them.
     pub kicks: u64,
-    /// Those of them that found nothing to do.
-    pub kicks_in_vain: u64,
     /// Requests (buffers given back).
     pub requests: u64,
     /// Payload from the driver.
@@ -61,16 +61,10 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// A notification has come, and serving the queue then gave this.
-    pub fn kick(&mut self, progress: &Progress) {
-        self.kicks += 1;
-        self.kicks_in_vain += u64::from(progress.served == 0);
-    }
-
     /// Requests that came without a notification of their own: the driver was told that it need not,
     /// or put several into one.
-    pub fn kicks_saved(&self) -> u64 {
-        self.requests.saturating_sub(self.kicks - self.kicks_in_vain)
+    pub const fn kicks_saved(&self) -> u64 {
+        self.requests.saturating_sub(self.kicks)
     }
 }
 
@@ -91,7 +85,8 @@ pub trait Device {
         let _ = (offset, width, value);
     }
 
-    /// Serves queue `index`: at most `max` buffers, then publishes them. An error means that the
+    /// Serves queue `index`: at most about `max` buffers (what belongs together isn't taken apart),
+    /// then publishes them. An error means that the
     /// device is broken: [`Registers::fail`](crate::transport::mmio::Registers::fail).
     fn serve<M: GuestMemory>(
         &mut self,
@@ -101,12 +96,17 @@ pub trait Device {
         max: u32,
     ) -> Result<Progress, QueueError>;
 
-    /// Whether the device would take a buffer from queue `index` now, if there is one. Not so for a
-    /// queue of input when there is no input, nor for one of output when nobody takes it: then
-    /// buffers are no reason to go on, and something else than a notification will be.
-    fn wants(&mut self, index: u16) -> bool {
+    /// Gets queue `index` ready for the device's sleep, after [`serve`](Self::serve) has found nothing
+    /// more to do: turns notifications on if a notification is what the device waits for. `true` if
+    /// there is something to do after all; then there will be no notification for it.
+    ///
+    /// A device that waits for something else (input, or somebody who takes output) leaves
+    /// notifications as they are.
+    #[inline]
+    #[must_use = "requests that are there already bring no notification"]
+    fn rearm<M: GuestMemory>(&mut self, index: u16, queue: &mut Queue<M>) -> bool {
         let _ = index;
-        true
+        queue.enable_notifications()
     }
 
     /// What it has done.
@@ -116,12 +116,11 @@ pub trait Device {
     fn counters_mut(&mut self) -> &mut Counters;
 }
 
-/// One turn of a worker that has been woken: serves a queue with notifications off until there is
-/// nothing left or `budget` buffers are done.
+/// One turn of a worker that has been woken, while the driver goes on: serves a queue with
+/// notifications off until there is nothing left or `budget` buffers are done.
 ///
-/// With [`Progress::more`] the budget is used up, and the worker calls again. Else it may sleep: if
-/// the device would take more buffers, notifications are on again; if not ([`Device::wants`]), they
-/// are off, and what the device waits for will wake the worker.
+/// With [`Progress::more`] the budget is used up, and the worker calls again. Else it may sleep: a
+/// notification comes if it has to, or the device waits for something else ([`Device::rearm`]).
 pub fn turn<D: Device, M: GuestMemory>(
     device: &mut D,
     index: u16,
@@ -134,7 +133,26 @@ pub fn turn<D: Device, M: GuestMemory>(
         queue.disable_notifications();
         let left = budget.saturating_sub(progress.served);
         progress = progress.and(device.serve(index, queue, memory, left)?);
-        if progress.more || !device.wants(index) || !queue.enable_notifications() {
+        if progress.more || !device.rearm(index, queue) {
+            return Ok(progress);
+        }
+    }
+}
+
+/// As [`turn`], but while the driver stands still: as part of its own notification. Then there is no
+/// use in turning notifications off.
+pub fn answer<D: Device, M: GuestMemory>(
+    device: &mut D,
+    index: u16,
+    queue: &mut Queue<M>,
+    memory: &M,
+    budget: u32,
+) -> Result<Progress, QueueError> {
+    let mut progress = Progress::default();
+    loop {
+        let left = budget.saturating_sub(progress.served);
+        progress = progress.and(device.serve(index, queue, memory, left)?);
+        if progress.more || !device.rearm(index, queue) {
             return Ok(progress);
         }
     }

@@ -252,7 +252,17 @@ impl<M: GuestMemory> Queue<M> {
     #[inline]
     #[must_use = "requests that are there already bring no notification"]
     pub fn enable_notifications(&mut self) -> bool {
-        either!(self, queue => queue.enable_notifications())
+        let mark = self.mark();
+        self.enable_notifications_at(mark)
+    }
+
+    /// Asks for a notification of what comes at `mark` or later, for a device that has looked at what
+    /// comes before and can do nothing with it yet: buffers that are too few for a frame. `true` as
+    /// for [`enable_notifications`](Self::enable_notifications).
+    #[inline]
+    #[must_use = "requests that are there already bring no notification"]
+    pub fn enable_notifications_at(&mut self, mark: Mark) -> bool {
+        either!(self, queue => queue.enable_notifications_at(mark))
     }
 
     /// Whether there is a request to take, or an error to be met.

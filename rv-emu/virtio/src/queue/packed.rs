@@ -28,6 +28,7 @@ pub struct PackedQueue<R> {
     event_idx: bool,
     indirect: bool,
     broken: bool,
+    notifications_off: bool,
     next_available: u16,
     available_wrap: bool,
     next_used: u16,
@@ -60,6 +61,7 @@ impl<R: Region> PackedQueue<R> {
             event_idx: features & features::EVENT_IDX != 0,
             indirect: features & features::INDIRECT_DESC != 0,
             broken: false,
+            notifications_off: false,
             next_available: position.available,
             available_wrap: position.available_wrap,
             next_used: position.used,
@@ -96,7 +98,7 @@ impl<R: Region> PackedQueue<R> {
         // Length, id and flags in one load: flags that say "available" come with what they
         // announce.
         let word = self.ring.load_u64(DESCRIPTOR_SIZE * usize::from(self.next_available) + 8);
-        if !self.is_available(word) {
+        if !is_available(word, self.available_wrap) {
             return Ok(false);
         }
         fence(Ordering::Acquire);
@@ -113,13 +115,6 @@ impl<R: Region> PackedQueue<R> {
                 Err(error)
             }
         }
-    }
-
-    /// Whether the second word of the next descriptor says that it's for us.
-    #[inline]
-    fn is_available(&self, word: u64) -> bool {
-        let (_, _, flags) = unpack(word);
-        (flags & AVAIL != 0) == self.available_wrap && (flags & USED != 0) != self.available_wrap
     }
 
     #[inline]
@@ -210,22 +205,31 @@ impl<R: Region> PackedQueue<R> {
     }
 
     pub(super) fn disable_notifications(&mut self) {
+        self.notifications_off = true;
         self.device_events.store_u32(0, EVENTS_OFF << 16);
     }
 
-    pub(super) fn enable_notifications(&mut self) -> bool {
-        let at = u32::from(self.next_available) | u32::from(self.available_wrap) << 15;
-        let wish = if self.event_idx { at | EVENTS_AT << 16 } else { EVENTS_ON };
-        self.device_events.store_u32(0, wish);
+    pub(super) fn enable_notifications_at(&mut self, mark: Mark) -> bool {
+        if self.event_idx {
+            let place = u32::from(mark.available) | u32::from(mark.wrap) << 15;
+            self.device_events.store_u32(0, place | EVENTS_AT << 16);
+        } else if self.notifications_off {
+            self.device_events.store_u32(0, EVENTS_ON << 16);
+        }
+        self.notifications_off = false;
         // The wish is visible before the ring is read: else both could miss each other.
         fence(Ordering::SeqCst);
-        self.has_available()
+        // With all places taken, what is there is in flight, and no news.
+        self.broken || (mark.in_flight < self.size && self.is_available_at(mark.available, mark.wrap))
     }
 
     #[inline]
     pub(super) fn has_available(&mut self) -> bool {
-        let word = self.ring.load_u64(DESCRIPTOR_SIZE * usize::from(self.next_available) + 8);
-        self.broken || self.is_available(word)
+        self.broken || self.is_available_at(self.next_available, self.available_wrap)
+    }
+
+    fn is_available_at(&self, index: u16, wrap: bool) -> bool {
+        is_available(self.ring.load_u64(DESCRIPTOR_SIZE * usize::from(index) + 8), wrap)
     }
 
     #[inline]
@@ -243,6 +247,13 @@ impl<R: Region> PackedQueue<R> {
     pub(super) fn break_off(&mut self) {
         self.broken = true;
     }
+}
+
+/// Whether the second word of a descriptor says that it's for us, in the round with this counter.
+#[inline]
+const fn is_available(word: u64, wrap: bool) -> bool {
+    let (_, _, flags) = unpack(word);
+    (flags & AVAIL != 0) == wrap && (flags & USED != 0) != wrap
 }
 
 /// Length, id and flags of a descriptor's second word.

@@ -191,16 +191,16 @@ impl<R: Region> SplitQueue<R> {
         }
     }
 
-    pub(super) fn enable_notifications(&mut self) -> bool {
-        self.notifications_off = false;
+    pub(super) fn enable_notifications_at(&mut self, mark: Mark) -> bool {
         if self.event_idx {
-            self.set_avail_event(self.next_available);
-        } else {
+            self.set_avail_event(mark.available);
+        } else if self.notifications_off {
             self.used.store_u16(FLAGS, 0);
         }
+        self.notifications_off = false;
         // The wish is visible before the index is read: else both could miss each other.
         fence(Ordering::SeqCst);
-        self.has_available()
+        self.broken || self.available.load_u16(INDEX) != mark.available
     }
 
     fn set_avail_event(&mut self, index: u16) {

@@ -17,3 +17,6 @@ pub mod offsets;
 
 pub use identity::{CONFIG_MAX, ConfigSpace, Identity, QUEUES_MAX};
 pub use registers::{Effect, INTERRUPT_CONFIG, INTERRUPT_USED, RegisterState, Registers, Violation, status};
+
+#[cfg(test)]
+mod tests;
