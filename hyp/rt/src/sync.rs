@@ -34,6 +34,11 @@ impl<T> Mutex<T> {
         }
         MutexGuard { mutex: self }
     }
+
+    /// The lock, if nobody has it.
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        (!self.locked.swap(true, Ordering::Acquire)).then_some(MutexGuard { mutex: self })
+    }
 }
 
 /// Holds the lock until dropped.

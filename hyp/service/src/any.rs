@@ -94,8 +94,9 @@ impl<S: Storage, W: Wire> Device for Any<S, W> {
         either!(self, device => device.serve(index, queue, memory, max))
     }
 
-    fn wants(&mut self, index: u16) -> bool {
-        either!(self, device => device.wants(index))
+    #[inline]
+    fn rearm<M: GuestMemory>(&mut self, index: u16, queue: &mut Queue<M>) -> bool {
+        either!(self, device => device.rearm(index, queue))
     }
 
     fn counters(&self) -> &Counters {

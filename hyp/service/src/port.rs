@@ -70,10 +70,6 @@ impl<W: FnMut()> Wire for Port<W> {
         }
     }
 
-    fn has_room(&mut self) -> bool {
-        self.end.sender.has_room()
-    }
-
     fn incoming(&mut self) -> Option<Incoming> {
         loop {
             let frame = self.end.receiver.receive()?;

@@ -1,6 +1,6 @@
 //! A device with its queues.
 
-use rv_virtio::device::{Device, turn};
+use rv_virtio::device::{Device, Progress, answer, turn};
 use rv_virtio::queue::{Position, Queue, QueueConfig, QueueError};
 use rv_virtio::transport::mmio::QUEUES_MAX;
 
@@ -99,6 +99,18 @@ impl<D: Device, P: Pieces> Service<D, P> {
         self.each(bits, |device, index, queue, memory| turn(device, index, queue, memory, BUDGET))
     }
 
+    /// Serves queue `index` while the guest stands still: as part of its own notification.
+    ///
+    /// # Errors
+    /// As [`Service::serve`].
+    #[inline]
+    pub fn answer(&mut self, index: u16) -> Result<Turn, QueueError> {
+        self.each(1 << index, |device, index, queue, memory| {
+            device.counters_mut().kicks += 1;
+            answer(device, index, queue, memory, u32::MAX)
+        })
+    }
+
     /// Serves the queues in `bits` until nothing is left to do; calls `interrupt` whenever the driver wants one. How many buffers were served.
     ///
     /// # Errors
@@ -132,12 +144,7 @@ impl<D: Device, P: Pieces> Service<D, P> {
     fn each(
         &mut self,
         bits: u32,
-        mut serve: impl FnMut(
-            &mut D,
-            u16,
-            &mut Queue<Memory<P>>,
-            &Memory<P>,
-        ) -> Result<rv_virtio::device::Progress, QueueError>,
+        mut serve: impl FnMut(&mut D, u16, &mut Queue<Memory<P>>, &Memory<P>) -> Result<Progress, QueueError>,
     ) -> Result<Turn, QueueError> {
         let mut sum = Turn::default();
         if self.broken {

@@ -1,23 +1,58 @@
-//! What the monitor is asked to do: `mech=emulate|uer lines=N guest-memory=MiB console=stdio|capture`.
+//! What the monitor is asked to do: `key=value` words. [`USAGE`] lists them.
 
+use alloc::string::String;
 use core::fmt;
 
-/// How accesses to devices reach the monitor.
+/// How a guest's accesses to its devices reach whoever serves them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mechanism {
     /// Exits of the vCPU-run call.
     Emulate,
     /// Redirection to a handler in user mode.
     Uer,
+    /// A virtio device in this process, by exits.
+    Virtio,
+    /// A virtio device in this process, by redirection.
+    VirtioUer,
+    /// A virtio device that a worker of the kernel serves, kicked by exits to the kernel.
+    Vhost,
+    /// The same, kicked by supervisor virtual event interrupts.
+    VhostVei,
+    /// A virtio device that another process serves, kicked by exits to the kernel.
+    VhostUser,
+    /// The same; the process polls.
+    VhostUserPoll,
+    /// The same, kicked by user virtual event interrupts.
+    VhostUserHcs,
 }
+
+/// All mechanisms by name.
+const MECHANISMS: [(&str, Mechanism); 9] = [
+    ("emulate", Mechanism::Emulate),
+    ("uer", Mechanism::Uer),
+    ("virtio", Mechanism::Virtio),
+    ("virtio-uer", Mechanism::VirtioUer),
+    ("vhost", Mechanism::Vhost),
+    ("vhost-vei", Mechanism::VhostVei),
+    ("vhost-user", Mechanism::VhostUser),
+    ("vhost-user-poll", Mechanism::VhostUserPoll),
+    ("vhost-user-hcs", Mechanism::VhostUserHcs),
+];
 
 impl Mechanism {
     /// The argument's value.
     pub fn name(self) -> &'static str {
-        match self {
-            Mechanism::Emulate => "emulate",
-            Mechanism::Uer => "uer",
-        }
+        MECHANISMS.iter().find(|(_, mechanism)| *mechanism == self).map_or("?", |(name, _)| name)
+    }
+
+    /// Whether device pages are redirected to this process's handler.
+    pub fn redirects(self) -> bool {
+        matches!(self, Mechanism::Uer | Mechanism::VirtioUer)
+    }
+
+    /// Whether the driver kicks by virtual event interrupts.
+    pub fn uses_vei(self) -> bool {
+        matches!(self, Mechanism::VhostVei | Mechanism::VhostUserHcs)
     }
 }
 
@@ -30,27 +65,101 @@ pub enum Output {
     Capture,
 }
 
-/// All arguments.
+/// Which virtio device the guest has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Device {
+    /// None: it has a serial port only.
+    None,
+    /// A disk.
+    Block,
+    /// A network adapter, at a cable to the process `peer`.
+    Net,
+}
+
+/// How the guest is told of used buffers: the same in all mechanisms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Completion {
+    /// By a message (its software interrupt), which it acknowledges without an exit.
+    Message,
+    /// By the external interrupt line, with status and acknowledgement in the device's registers.
+    Line,
+}
+
+/// All arguments.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Args {
-    /// How accesses reach us.
+    /// How accesses reach whoever serves them.
     pub mechanism: Mechanism,
-    /// Lines that the guest shall print.
+    /// Lines that the console guest shall print.
     pub lines: u64,
     /// Guest memory in bytes.
     pub memory: u64,
     /// Where its output goes.
     pub output: Output,
+    /// The guest's virtio device.
+    pub device: Device,
+    /// Bytes of its disk.
+    pub disk: u64,
+    /// How it is told of used buffers.
+    pub completion: Completion,
+    /// Whether the device offers EVENT_IDX.
+    pub event_idx: bool,
+    /// Whether it offers indirect descriptors.
+    pub indirect: bool,
+    /// Whether it offers packed rings.
+    pub packed: bool,
+    /// Hart that the vCPU is pinned to, if any.
+    pub hart: Option<usize>,
+    /// Hart of whoever serves the device, if it isn't the vCPU's own thread.
+    pub backend_hart: usize,
+    /// Hart of the network's peer.
+    pub peer_hart: usize,
+    /// Another guest, which computes, shares the hart of whoever serves the device.
+    pub other_work: bool,
+    /// Guests with a device each; all are served on the same hart.
+    pub guests: usize,
+    /// File of the guest's program.
+    pub guest: String,
+    /// The guest's own arguments: words that began with `g.`.
+    pub guest_args: String,
 }
 
 impl Default for Args {
     fn default() -> Self {
-        Args { mechanism: Mechanism::Emulate, lines: 1000, memory: 128 << 20, output: Output::Stdio }
+        Args {
+            mechanism: Mechanism::Emulate,
+            lines: 1000,
+            memory: 128 << 20,
+            output: Output::Stdio,
+            device: Device::None,
+            disk: 64 << 20,
+            completion: Completion::Message,
+            event_idx: true,
+            indirect: true,
+            packed: false,
+            hart: None,
+            backend_hart: 1,
+            peer_hart: 2,
+            other_work: false,
+            guests: 1,
+            guest: String::from("guest"),
+            guest_args: String::new(),
+        }
     }
 }
 
 /// A capture of so many lines, of 12 bytes each, still has a size that can be computed with.
 const LINES_MAX: u64 = 1_000_000_000;
+/// Harts of a machine are numbered below this.
+const HARTS_MAX: usize = 64;
+/// Most guests that one run starts.
+const GUESTS_MAX: usize = 16;
+
+/// The arguments, for messages.
+pub const USAGE: &str = "mech=emulate|uer|virtio|virtio-uer|vhost|vhost-vei|vhost-user|vhost-user-poll|vhost-user-hcs \
+    device=none|block|net lines=N (to 1000000000) guest-memory=MiB (4 to 65536) console=stdio|capture disk=MiB (1 to 4096) \
+    completion=message|line event-idx=0|1 indirect=0|1 packed=0|1 hart=N backend-hart=N peer-hart=N other-work=0|1 guests=N (1 to 16) \
+    guest=FILE g.KEY=VALUE (for the guest)";
 
 /// An argument that can't be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,8 +167,7 @@ pub struct BadArgument<'a>(pub &'a str);
 
 impl fmt::Display for BadArgument<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let usage = "mech=emulate|uer lines=N (to 1000000000) guest-memory=MiB (4 to 65536) console=stdio|capture";
-        write!(f, "bad argument `{}`; arguments are: {usage}", self.0)
+        write!(f, "bad argument `{}`; arguments are: {USAGE}", self.0)
     }
 }
 
@@ -68,26 +176,72 @@ impl Args {
     pub fn parse<'a>(words: impl Iterator<Item = &'a str>) -> Result<Args, BadArgument<'a>> {
         let mut args = Args::default();
         for word in words.skip(1) {
-            args.set(word).ok_or(BadArgument(word))?;
+            // The kernel's own words come along.
+            let kernels = ["init=", "bank=", "slice="].iter().any(|key| word.starts_with(key));
+            if !kernels {
+                args.set(word).ok_or(BadArgument(word))?;
+            }
         }
         Ok(args)
     }
 
     fn set(&mut self, word: &str) -> Option<()> {
-        match word.split_once('=')? {
-            ("mech", "emulate") => self.mechanism = Mechanism::Emulate,
-            ("mech", "uer") => self.mechanism = Mechanism::Uer,
-            ("lines", number) => self.lines = number.parse().ok().filter(|lines| *lines <= LINES_MAX)?,
-            ("guest-memory", number) => {
-                let mib: u64 = number.parse().ok().filter(|mib| (4..=65536).contains(mib))?;
-                self.memory = mib << 20;
+        let (key, value) = word.split_once('=')?;
+        if let Some(key) = key.strip_prefix("g.") {
+            self.add_guest_word(key, value);
+            return Some(());
+        }
+        match key {
+            "mech" => self.mechanism = MECHANISMS.iter().find(|(name, _)| *name == value)?.1,
+            "lines" => self.lines = value.parse().ok().filter(|lines| *lines <= LINES_MAX)?,
+            "guest-memory" => self.memory = mebibytes(value, 4, 65536)?,
+            "console" => self.output = choose(value, &[("stdio", Output::Stdio), ("capture", Output::Capture)])?,
+            "device" => {
+                self.device = choose(value, &[("none", Device::None), ("block", Device::Block), ("net", Device::Net)])?;
             }
-            ("console", "stdio") => self.output = Output::Stdio,
-            ("console", "capture") => self.output = Output::Capture,
+            "disk" => self.disk = mebibytes(value, 1, 4096)?,
+            "completion" => {
+                self.completion = choose(value, &[("message", Completion::Message), ("line", Completion::Line)])?;
+            }
+            "event-idx" => self.event_idx = flag(value)?,
+            "indirect" => self.indirect = flag(value)?,
+            "packed" => self.packed = flag(value)?,
+            "hart" => self.hart = Some(hart(value)?),
+            "backend-hart" => self.backend_hart = hart(value)?,
+            "peer-hart" => self.peer_hart = hart(value)?,
+            "other-work" => self.other_work = flag(value)?,
+            "guests" => self.guests = value.parse().ok().filter(|guests| (1..=GUESTS_MAX).contains(guests))?,
+            "guest" if !value.is_empty() => self.guest = String::from(value),
             _ => return None,
         }
         Some(())
     }
+
+    fn add_guest_word(&mut self, key: &str, value: &str) {
+        if !self.guest_args.is_empty() {
+            self.guest_args.push(' ');
+        }
+        self.guest_args.push_str(key);
+        self.guest_args.push('=');
+        self.guest_args.push_str(value);
+    }
+}
+
+fn choose<T: Copy>(value: &str, choices: &[(&str, T)]) -> Option<T> {
+    choices.iter().find(|(name, _)| *name == value).map(|(_, choice)| *choice)
+}
+
+fn flag(value: &str) -> Option<bool> {
+    choose(value, &[("0", false), ("1", true)])
+}
+
+fn hart(value: &str) -> Option<usize> {
+    value.parse().ok().filter(|hart| *hart < HARTS_MAX)
+}
+
+fn mebibytes(value: &str, least: u64, most: u64) -> Option<u64> {
+    let mib: u64 = value.parse().ok().filter(|mib| (least..=most).contains(mib))?;
+    Some(mib << 20)
 }
 
 #[cfg(test)]
@@ -96,17 +250,59 @@ mod tests {
 
     #[test]
     fn all_arguments() {
-        let words = "vmm mech=uer lines=5 guest-memory=1024 console=capture";
-        let args = Args::parse(words.split(' ')).unwrap();
-        let expected = Args { mechanism: Mechanism::Uer, lines: 5, memory: 1 << 30, output: Output::Capture };
+        let words = "vmm mech=vhost-vei lines=5 guest-memory=1024 console=capture device=net disk=2 completion=line event-idx=0 \
+            indirect=0 packed=1 hart=0 backend-hart=3 peer-hart=1 other-work=1 guests=4 guest=net g.test=udp_rr g.size=64 init=vmm bank=0";
+        let args = Args::parse(words.split_whitespace()).unwrap();
+        let expected = Args {
+            mechanism: Mechanism::VhostVei,
+            lines: 5,
+            memory: 1 << 30,
+            output: Output::Capture,
+            device: Device::Net,
+            disk: 2 << 20,
+            completion: Completion::Line,
+            event_idx: false,
+            indirect: false,
+            packed: true,
+            hart: Some(0),
+            backend_hart: 3,
+            peer_hart: 1,
+            other_work: true,
+            guests: 4,
+            guest: "net".into(),
+            guest_args: "test=udp_rr size=64".into(),
+        };
         assert_eq!(args, expected);
         assert_eq!(Args::parse(["vmm"].into_iter()), Ok(Args::default()));
     }
 
     #[test]
+    fn every_mechanism_has_its_name() {
+        for (name, mechanism) in MECHANISMS {
+            assert_eq!(mechanism.name(), name);
+            assert!(USAGE.contains(name));
+        }
+    }
+
+    #[test]
     fn bad_ones_are_named() {
-        let bad =
-            ["mech=x", "lines=-1", "lines=1000000001", "guest-memory=0", "guest-memory=99999999", "x=1", "console="];
+        let bad = [
+            "mech=x",
+            "lines=-1",
+            "lines=1000000001",
+            "guest-memory=0",
+            "guest-memory=99999999",
+            "x=1",
+            "console=",
+            "device=usb",
+            "disk=0",
+            "packed=2",
+            "hart=64",
+            "guests=0",
+            "guests=17",
+            "guest=",
+            "completion=never",
+        ];
         for word in bad.into_iter().chain(["stray", "--help", ""]) {
             assert_eq!(Args::parse(["vmm", word].into_iter()), Err(BadArgument(word)));
             assert_eq!(Args::parse(["vmm", "lines=1", word].into_iter()), Err(BadArgument(word)));
@@ -117,7 +313,8 @@ mod tests {
     #[test]
     fn the_message_has_the_word_and_what_is_right() {
         let message = BadArgument("mech=x").to_string();
-        for part in ["`mech=x`", "mech=emulate|uer", "lines=", "guest-memory=", "console=stdio|capture"] {
+        for part in ["`mech=x`", "mech=emulate|uer", "lines=", "guest-memory=", "console=stdio|capture", "g.KEY=VALUE"]
+        {
             assert!(message.contains(part), "{message}");
         }
     }

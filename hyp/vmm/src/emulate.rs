@@ -3,6 +3,7 @@
 use alloc::format;
 
 use hyp_abi::vm::MmioExit;
+use hyp_vmm::args::Args;
 use hyp_vmm::device::Devices;
 use hyp_vmm::device::sink::Sink;
 
@@ -10,8 +11,8 @@ use crate::guest::{Guest, Next};
 use crate::{Result, marker};
 
 /// Runs the guest until it powers off.
-pub fn run<S: Sink>(guest: &mut Guest, devices: &mut Devices<S>) -> Result<()> {
-    marker::begin();
+pub fn run<S: Sink>(args: &Args, guest: &mut Guest, devices: &mut Devices<S>) -> Result<()> {
+    marker::begin_if(args);
     loop {
         match guest.run(|| devices.uart.sink().tally())? {
             Next::Device => access(&mut guest.vcpu.run_page().mmio, devices)?,

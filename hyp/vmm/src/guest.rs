@@ -3,14 +3,16 @@
 use alloc::format;
 
 use hyp_abi::vm::{InternalError, MemoryRegion, RunPage, exit, reg};
-use hyp_rt::memory::{Mapping, file};
+use hyp_rt::memory::file;
 use hyp_rt::vm::{Vcpu, Vm};
-use hyp_vmm::args::Args;
+use hyp_vmm::args::{Args, Completion, Device};
 use hyp_vmm::device::sink::Tally;
 use hyp_vmm::image::{Image, MEMORY};
 use hyp_vmm::sbi::{self, Done, Host};
 use hyp_vmm::tree;
 
+use crate::memory::SharedMemory;
+use crate::virtio::FIRST_VEIRQ;
 use crate::{Result, marker};
 
 /// The tree lies this far below the end of guest memory.
@@ -36,8 +38,8 @@ impl Report {
 pub struct Guest {
     pub vm: Vm,
     pub vcpu: Vcpu,
+    pub memory: SharedMemory,
     report: Option<Report>,
-    memory: Mapping,
 }
 
 /// What the monitor has to do after an exit.
@@ -57,7 +59,7 @@ impl Guest {
             let what = format!("{what}: ");
             move |error: hyp_abi::Error| what + &format!("{error}")
         };
-        let memory = Mapping::new(args.memory as usize).map_err(refused("guest memory"))?;
+        let memory = SharedMemory::new(args.memory as usize).map_err(refused("guest memory"))?;
         let entry = fill(&memory, args)?;
         let vm = Vm::new().map_err(refused("creating the machine"))?;
         let region =
@@ -74,7 +76,7 @@ impl Guest {
         for (id, value) in registers {
             vcpu.set_reg(id, value).map_err(refused("setting a register"))?;
         }
-        Ok(Guest { vm, vcpu, report: None, memory })
+        Ok(Guest { vm, vcpu, memory, report: None })
     }
 
     /// What the guest has reported.
@@ -119,7 +121,7 @@ fn serve(page: &mut RunPage, mut calls: Calls<'_, impl FnOnce() -> Tally>) -> Re
 /// What SBI calls of the guest reach.
 struct Calls<'a, A> {
     report: &'a mut Option<Report>,
-    memory: &'a Mapping,
+    memory: &'a SharedMemory,
     arrived: Option<A>,
 }
 
@@ -165,15 +167,21 @@ impl<A: FnOnce() -> Tally> Host for Calls<'_, A> {
 }
 
 /// Puts program and device tree into guest memory. Returns the first instruction.
-fn fill(memory: &Mapping, args: &Args) -> Result<u64> {
-    let program = file("guest").map_err(|error| format!("file `guest`: {error}"))?;
-    let image = Image::parse(program, args.memory - TREE_ROOM).map_err(|error| format!("file `guest`: {error}"))?;
+fn fill(memory: &SharedMemory, args: &Args) -> Result<u64> {
+    let name = &args.guest;
+    let program = file(name).map_err(|error| format!("file `{name}`: {error}"))?;
+    let image = Image::parse(program, args.memory - TREE_ROOM).map_err(|error| format!("file `{name}`: {error}"))?;
     for (offset, bytes) in &image.segments {
         copy(memory, *offset, bytes);
     }
     let timebase = hyp_rt::sys::timebase() as u32;
-    let tree = tree::build(args.memory, timebase, &format!("lines={}", args.lines))
-        .map_err(|error| format!("device tree: {error}"))?;
+    let lines = format!("lines={}", args.lines);
+    let bootargs = if args.guest_args.is_empty() { &lines } else { &args.guest_args };
+    let virtio = (args.device != Device::None).then(|| tree::Virtio {
+        message: args.completion == Completion::Message,
+        veirq: args.mechanism.uses_vei().then_some(FIRST_VEIRQ),
+    });
+    let tree = tree::build(args.memory, timebase, bootargs, virtio).map_err(|error| format!("device tree: {error}"))?;
     if tree.len() as u64 > TREE_ROOM {
         return Err(format!("a device tree of {} bytes is too large", tree.len()));
     }
@@ -181,7 +189,7 @@ fn fill(memory: &Mapping, args: &Args) -> Result<u64> {
     Ok(image.entry)
 }
 
-fn copy(memory: &Mapping, offset: u64, bytes: &[u8]) {
+fn copy(memory: &SharedMemory, offset: u64, bytes: &[u8]) {
     assert!(offset as usize + bytes.len() <= memory.size());
     // SAFETY: the range lies in the mapping, which no guest knows yet.
     unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), memory.pointer(offset as usize), bytes.len()) }

@@ -1,21 +1,27 @@
-//! The monitor: a user process that gives a guest memory, a processor and a serial port, and serves the port in one of two ways.
+//! The monitor: a user process that gives a guest memory, a processor, a serial port and maybe a virtio device.
 //!
-//! Way one, [`emulate`]: each access is an exit of the vCPU-run call. Way two, [`uer`]: the hardware redirects each access to a handler in
-//! this process. The function that emulates the register is the same.
+//! Accesses to registers come in one of two ways. Way one, [`emulate`]: each is an exit of the vCPU-run call. Way two, [`uer`]: the hardware
+//! redirects each to a handler in this process. The function that emulates the register is the same. The queues of a virtio device are served
+//! here, by the kernel or by another process: see [`virtio`].
 #![no_std]
 #![no_main]
 
 extern crate alloc;
 
+mod crew;
 mod emulate;
 mod guest;
 mod marker;
+mod memory;
+mod peer;
 mod uer;
+mod virtio;
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use hyp_rt::{eprintln, println};
-use hyp_vmm::args::{Args, Mechanism, Output};
+use hyp_vmm::args::{Args, Device, Output};
 use hyp_vmm::device::Devices;
 use hyp_vmm::device::sink::{Capture, Lines, Sink, Tally};
 use hyp_vmm::device::uart16550::Uart16550;
@@ -33,17 +39,22 @@ const LINE_MAX: u64 = 12;
 const CAPTURE_SPARE: u64 = 64 << 10;
 
 fn main(words: hyp_rt::Args) -> i32 {
-    let args = match Args::parse(words) {
+    let words: Vec<&str> = words.collect();
+    let args = match Args::parse(words.iter().copied()) {
         Ok(args) => args,
         Err(error) => {
             eprintln!("vmm: {error}");
             return USAGE;
         }
     };
-    let outcome = match args.output {
-        Output::Capture => with_capture(&args),
-        Output::Stdio => run(&args, Lines::new(console), Lines::flush),
-    };
+    let crew = crew::start(&args, &words[1..]);
+    let outcome = crew.and_then(|crew| {
+        let code = match args.output {
+            Output::Capture => with_capture(&args),
+            Output::Stdio => run(&args, Lines::new(console), Lines::flush),
+        }?;
+        Ok(if crew.finish() { code } else { FAILED })
+    });
     outcome.unwrap_or_else(|error| {
         eprintln!("vmm: {error}");
         FAILED
@@ -72,16 +83,31 @@ fn with_capture(args: &Args) -> Result<i32> {
 
 /// Loads and runs a guest until it powers off, lets `finish` print what is not printed yet, and gives the exit code.
 fn run<S: Sink>(args: &Args, sink: S, finish: impl FnOnce(&mut S)) -> Result<i32> {
+    if let Some(hart) = args.hart {
+        hyp_rt::thread::pin(hart).map_err(|error| alloc::format!("hart {hart}: {error}"))?;
+    }
     let mut guest = Guest::load(args)?;
-    let mut devices = Box::new(Devices { uart: Uart16550::new(sink) });
-    let ended = match args.mechanism {
-        Mechanism::Emulate => emulate::run(&mut guest, &mut devices),
-        Mechanism::Uer => uer::run(&mut guest, &mut devices),
+    let (virtio, peer) = match virtio::connect(args, &guest)? {
+        Some(connected) => (Some(connected.slot), connected.peer),
+        None => (None, None),
+    };
+    let mut devices = Box::new(Devices { uart: Uart16550::new(sink), virtio });
+    let ended = match args.mechanism.redirects() {
+        false => emulate::run(args, &mut guest, &mut devices),
+        true => uer::run(args, &mut guest, &mut devices),
     };
     let sink = devices.uart.sink();
     finish(sink);
     if let Err(error) = &ended {
         eprintln!("vmm: {error}");
+    }
+    if let Some(peer) = peer {
+        peer.report();
+    }
+    if args.device != Device::None || !args.guest_args.is_empty() {
+        // Such guests check what they did by themselves, and say how it was when they power off.
+        println!("vmm: done mech={} {}", args.mechanism.name(), if ended.is_ok() { "ok" } else { "FAILED" });
+        return Ok(if ended.is_ok() { 0 } else { FAILED });
     }
     let (report, total) = (guest.report(), sink.tally());
     let complete = report.is_some_and(|report| report.agrees() && report.said.lines == args.lines);
@@ -91,7 +117,7 @@ fn run<S: Sink>(args: &Args, sink: S, finish: impl FnOnce(&mut S)) -> Result<i32
     Ok(if ok { 0 } else { FAILED })
 }
 
-fn verdict(mechanism: Mechanism, report: Option<Report>, total: Tally, ok: bool) {
+fn verdict(mechanism: hyp_vmm::args::Mechanism, report: Option<Report>, total: Tally, ok: bool) {
     println!(
         "vmm: done mech={} lines={} bytes={} checksum={:#018x} {}",
         mechanism.name(),

@@ -39,7 +39,7 @@ mod tests {
     ];
 
     fn devices() -> Devices<Vec<u8>> {
-        Devices { uart: Uart16550::new(Vec::new()) }
+        Devices { uart: Uart16550::new(Vec::new()), virtio: None }
     }
 
     fn registers() -> [u64; 32] {

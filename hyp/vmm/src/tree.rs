@@ -1,17 +1,26 @@
-//! The guest's device tree: one hart, memory, and the serial port.
+//! The guest's device tree: one hart, memory, the serial port, and the virtio slot if it has a device.
 
 use alloc::format;
 use alloc::vec::Vec;
 
 use vm_fdt::{Error, FdtWriter};
 
-use crate::device::{UART, UART_SIZE};
+use crate::device::{UART, UART_SIZE, VIRTIO, VIRTIO_SIZE};
 use crate::image::MEMORY;
 
 const ISA: &str = "rv64imafdc_zicntr_zicsr_zifencei_sstc";
 
+/// What the tree says of the virtio device.
+#[derive(Clone, Copy, Debug)]
+pub struct Virtio {
+    /// Used buffers come as a message, acknowledged without the device.
+    pub message: bool,
+    /// The number of queue 0's virtual event interrupt, by which the driver notifies; the others follow. Else it writes to the device.
+    pub veirq: Option<u32>,
+}
+
 /// The tree of a guest with `memory` bytes whose `time` counts `timebase` ticks a second.
-pub fn build(memory: u64, timebase: u32, bootargs: &str) -> Result<Vec<u8>, Error> {
+pub fn build(memory: u64, timebase: u32, bootargs: &str, virtio: Option<Virtio>) -> Result<Vec<u8>, Error> {
     let mut fdt = FdtWriter::new()?;
     let root = fdt.begin_node("")?;
     fdt.property_u32("#address-cells", 2)?;
@@ -37,9 +46,25 @@ pub fn build(memory: u64, timebase: u32, bootargs: &str) -> Result<Vec<u8>, Erro
     fdt.property_array_u64("reg", &[UART, UART_SIZE])?;
     fdt.property_u32("clock-frequency", 3_686_400)?;
     fdt.end_node(uart)?;
+    if let Some(virtio) = virtio {
+        slot(&mut fdt, virtio)?;
+    }
     fdt.end_node(soc)?;
     fdt.end_node(root)?;
     fdt.finish()
+}
+
+fn slot(fdt: &mut FdtWriter, virtio: Virtio) -> Result<(), Error> {
+    let node = fdt.begin_node(&format!("virtio_mmio@{VIRTIO:x}"))?;
+    fdt.property_string("compatible", "virtio,mmio")?;
+    fdt.property_array_u64("reg", &[VIRTIO, VIRTIO_SIZE])?;
+    if virtio.message {
+        fdt.property_null("hyp,message-interrupt")?;
+    }
+    if let Some(first) = virtio.veirq {
+        fdt.property_u32("haiov,veirq", first)?;
+    }
+    fdt.end_node(node)
 }
 
 fn cpus(fdt: &mut FdtWriter, timebase: u32) -> Result<(), Error> {
@@ -98,9 +123,13 @@ mod tests {
 
     #[test]
     fn a_guest_finds_all_that_it_has() {
-        let tree = super::build(6 << 30, 10_000_000, "lines=3").unwrap();
+        let virtio = super::Virtio { message: true, veirq: Some(1) };
+        let tree = super::build(6 << 30, 10_000_000, "lines=3", Some(virtio)).unwrap();
         let properties = properties(&tree);
-        let expected: [(&str, Vec<u8>); 11] = [
+        let expected: [(&str, Vec<u8>); 14] = [
+            ("/soc/virtio_mmio@10001000/reg", cells(&[0, 0x1000_1000, 0, 0x1000])),
+            ("/soc/virtio_mmio@10001000/hyp,message-interrupt", Vec::new()),
+            ("/soc/virtio_mmio@10001000/haiov,veirq", cells(&[1])),
             ("/#address-cells", cells(&[2])),
             ("/#size-cells", cells(&[2])),
             ("/chosen/bootargs", b"lines=3\0".to_vec()),

@@ -10,8 +10,9 @@ use core::mem::offset_of;
 
 use ha_iov_ext::{csr, insn};
 use hyp_abi::vm::{UER_CAUSES, UerFrame};
+use hyp_vmm::args::Args;
 use hyp_vmm::device::sink::Sink;
-use hyp_vmm::device::{Devices, UART, UART_SIZE};
+use hyp_vmm::device::{Devices, UART, UART_SIZE, VIRTIO, VIRTIO_SIZE};
 use hyp_vmm::redirect;
 
 use crate::guest::{Guest, Next};
@@ -46,9 +47,12 @@ struct Frame {
 }
 
 /// Runs the guest until it powers off.
-pub fn run<S: Sink>(guest: &mut Guest, devices: &mut Devices<S>) -> Result<()> {
+pub fn run<S: Sink>(args: &Args, guest: &mut Guest, devices: &mut Devices<S>) -> Result<()> {
     let refused = |error: hyp_abi::Error| format!("user-level exception redirection: {error}");
     guest.vm.set_uer(UART, UART_SIZE).map_err(refused)?;
+    if devices.virtio.is_some() {
+        guest.vm.set_uer(VIRTIO, VIRTIO_SIZE).map_err(refused)?;
+    }
     // From here on the handler may use the devices whenever the guest runs, so this function has no reference to them then.
     let devices: *mut Devices<S> = devices;
     let stack = Box::leak(Box::new([0u128; STACK_SIZE / size_of::<u128>()]));
@@ -61,7 +65,7 @@ pub fn run<S: Sink>(guest: &mut Guest, devices: &mut Devices<S>) -> Result<()> {
     // SAFETY: `install` follows before the guest runs.
     unsafe { guest.vcpu.set_huedeleg(UER_CAUSES) }.map_err(refused)?;
     install(frame);
-    marker::begin();
+    marker::begin_if(args);
     loop {
         // SAFETY: called after the guest has stopped, and the handler with it.
         let arrived = || unsafe { &mut *devices }.uart.sink().tally();

@@ -112,7 +112,7 @@ impl Producer {
         let offset = self.0.offset(self.0.own);
         let to_end = self.0.capacity - offset;
         let skipped = if room(len) > to_end { to_end } else { 0 };
-        if !self.has_bytes(skipped + room(len)) {
+        if !self.has_room(skipped + room(len)) {
             return None;
         }
         if skipped > 0 {
@@ -121,14 +121,7 @@ impl Producer {
         Some(self.0.own.wrapping_add(skipped as u32))
     }
 
-    /// Whether the longest frame would fit.
-    pub fn has_room(&mut self) -> bool {
-        let to_end = self.0.capacity - self.0.offset(self.0.own);
-        let skipped = if room(FRAME_MAX) > to_end { to_end } else { 0 };
-        self.has_bytes(skipped + room(FRAME_MAX))
-    }
-
-    fn has_bytes(&mut self, wanted: usize) -> bool {
+    fn has_room(&mut self, wanted: usize) -> bool {
         let free = |ring: &Ring| ring.capacity.saturating_sub(ring.own.wrapping_sub(ring.seen) as usize);
         if free(&self.0) < wanted {
             self.0.seen = self.0.word(CONSUMED).load(Ordering::Acquire);

@@ -2,21 +2,28 @@
 
 pub mod fifo;
 pub mod sink;
+pub mod slot;
 pub mod uart16550;
 
 use sink::Sink;
+use slot::Slot;
 use uart16550::Uart16550;
 
 /// Guest physical address of the UART.
 pub const UART: u64 = 0x1000_0000;
 /// Bytes of the page that is the UART's.
 pub const UART_SIZE: u64 = 0x1000;
+/// Guest physical address of the virtio slot.
+pub const VIRTIO: u64 = 0x1000_1000;
+/// Bytes of the page that is the slot's.
+pub const VIRTIO_SIZE: u64 = 0x1000;
 
 /// All devices of a guest.
-#[derive(Debug)]
 pub struct Devices<S> {
     /// The serial port.
     pub uart: Uart16550<S>,
+    /// The virtio device, if it has one.
+    pub virtio: Option<Slot>,
 }
 
 impl<S: Sink> Devices<S> {
@@ -26,7 +33,7 @@ impl<S: Sink> Devices<S> {
     pub fn read(&mut self, gpa: u64, len: u8) -> Option<u64> {
         let offset = gpa.wrapping_sub(UART);
         match self.uart.poll(offset) {
-            None => self.read_rare(offset, len),
+            None => self.read_rare(gpa, len),
             status => status,
         }
     }
@@ -35,19 +42,30 @@ impl<S: Sink> Devices<S> {
     #[inline(never)]
     pub fn write(&mut self, gpa: u64, len: u8, value: u64) -> Option<()> {
         let offset = gpa.wrapping_sub(UART);
-        if self.uart.send(offset, value) { Some(()) } else { self.write_rare(offset, len, value) }
+        if self.uart.send(offset, value) { Some(()) } else { self.write_rare(gpa, len, value) }
     }
 
     #[cold]
     #[inline(never)]
-    fn read_rare(&mut self, offset: u64, len: u8) -> Option<u64> {
-        (offset < UART_SIZE).then(|| self.uart.read(offset, len))
+    fn read_rare(&mut self, gpa: u64, len: u8) -> Option<u64> {
+        let (uart, virtio) = (gpa.wrapping_sub(UART), gpa.wrapping_sub(VIRTIO));
+        match &mut self.virtio {
+            Some(slot) if virtio < VIRTIO_SIZE => Some(slot.read(virtio, len)),
+            _ => (uart < UART_SIZE).then(|| self.uart.read(uart, len)),
+        }
     }
 
     #[cold]
     #[inline(never)]
-    fn write_rare(&mut self, offset: u64, len: u8, value: u64) -> Option<()> {
-        (offset < UART_SIZE).then(|| self.uart.write(offset, len, value))
+    fn write_rare(&mut self, gpa: u64, len: u8, value: u64) -> Option<()> {
+        let (uart, virtio) = (gpa.wrapping_sub(UART), gpa.wrapping_sub(VIRTIO));
+        match &mut self.virtio {
+            Some(slot) if virtio < VIRTIO_SIZE => {
+                slot.write(virtio, len, value);
+                Some(())
+            }
+            _ => (uart < UART_SIZE).then(|| self.uart.write(uart, len, value)),
+        }
     }
 }
 
@@ -57,7 +75,7 @@ mod tests {
 
     #[test]
     fn the_page_is_the_uarts_and_nothing_else_is() {
-        let mut devices = Devices { uart: Uart16550::new(Vec::new()) };
+        let mut devices = Devices { uart: Uart16550::new(Vec::new()), virtio: None };
         assert_eq!(devices.read(UART + 5, 1), Some(0x60));
         assert_eq!(devices.write(UART, 1, b'x'.into()), Some(()));
         assert_eq!(devices.read(UART + UART_SIZE - 1, 1), Some(0));

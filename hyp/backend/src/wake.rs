@@ -1,0 +1,124 @@
+//! The data path's thread, and how it learns of work.
+
+use alloc::boxed::Box;
+use alloc::format;
+use core::hint::spin_loop;
+use core::sync::atomic::{AtomicPtr, Ordering};
+
+use hyp_rt::event::Event;
+use hyp_rt::handle::Handle;
+use hyp_rt::sync::Mutex;
+use hyp_rt::{thread, vei};
+
+use crate::Result;
+use crate::args::Wake;
+use crate::data::Data;
+
+/// Bytes of the data path's stack.
+const STACK_SIZE: usize = 64 << 10;
+/// Bytes of the handler's.
+const HANDLER_STACK_SIZE: usize = 32 << 10;
+
+/// Starts the data path on `hart`. Where it is woken by user virtual event interrupts, the answer is its context.
+pub fn start(
+    wake: Wake,
+    hart: usize,
+    data: &'static Data,
+    kick: &'static Mutex<Option<Event>>,
+) -> Result<Option<Handle>> {
+    let failed = |error: hyp_abi::Error| format!("the data path's thread: {error}");
+    match wake {
+        Wake::Event | Wake::Poll => {
+            let job = move || {
+                // Anywhere, if there is no such hart.
+                let _ = thread::pin(hart);
+                if wake == Wake::Poll { poll(data) } else { wait(data, kick) }
+            };
+            thread::spawn(STACK_SIZE, job).map_err(failed)?;
+            Ok(None)
+        }
+        Wake::Vei => {
+            DATA.store(core::ptr::from_ref(data).cast_mut(), Ordering::Release);
+            let context: &'static Mutex<Option<Handle>> = Box::leak(Box::default());
+            thread::spawn(STACK_SIZE, move || be_interrupted(hart, context)).map_err(failed)?;
+            loop {
+                if let Some(context) = context.lock().take() {
+                    return Ok(Some(context));
+                }
+                hyp_rt::sys::yield_now();
+            }
+        }
+    }
+}
+
+/// Looks again and again.
+fn poll(data: &Data) -> ! {
+    loop {
+        let served = match &mut *data.live.lock() {
+            Some(live) => live.poll(),
+            None => 0,
+        };
+        data.count(served);
+        if served == 0 {
+            spin_loop();
+        }
+    }
+}
+
+/// Sleeps at the event that the monitor has named.
+fn wait(data: &Data, kick: &Mutex<Option<Event>>) {
+    let event = loop {
+        if let Some(event) = kick.lock().take() {
+            break event;
+        }
+        hyp_rt::sys::yield_now();
+    };
+    while event.wait().is_ok() {
+        let served = serve(data);
+        data.count(served);
+    }
+}
+
+/// Serves everything until the device may sleep.
+fn serve(data: &Data) -> u64 {
+    let mut served = 0;
+    loop {
+        match &mut *data.live.lock() {
+            Some(live) => {
+                served += live.drain(u32::MAX);
+                if live.service.device_mut().may_sleep() {
+                    return served;
+                }
+            }
+            None => return served,
+        }
+    }
+}
+
+/// The handler's data. A handler has no arguments but its vectors.
+static DATA: AtomicPtr<Data> = AtomicPtr::new(core::ptr::null_mut());
+
+/// Makes a user context of the calling thread, and sleeps whenever the kernel has nothing for it.
+fn be_interrupted(hart: usize, context: &Mutex<Option<Handle>>) {
+    let made = thread::pin(hart).and_then(|()| vei::register(hart, HANDLER_STACK_SIZE, handler));
+    match made {
+        Ok(handle) => *context.lock() = Some(handle),
+        Err(error) => {
+            hyp_rt::eprintln!("backend: user context: {error}");
+            hyp_rt::sys::exit(crate::FAILED);
+        }
+    }
+    while vei::wait().is_ok() {}
+}
+
+/// Serves the queues whose vectors were sent. Wherever it runs, nobody else of this process runs on this hart.
+fn handler(vectors: u64) {
+    // SAFETY: set before the context was made, to data that lives for ever.
+    let Some(data) = (unsafe { DATA.load(Ordering::Acquire).as_ref() }) else { return };
+    // Control holds the lock, on another hart: it looks at the queues when it is done.
+    let Some(mut live) = data.live.try_lock() else { return };
+    if let Some(live) = &mut *live {
+        let served = live.drain(vectors as u32);
+        data.count(served);
+    }
+}
