@@ -108,6 +108,17 @@ pub fn rearm() {
     }
 }
 
+/// Makes the hart enter the kernel again before long.
+pub fn retry_soon() {
+    const RETRIES_PER_SECOND: u64 = 10_000;
+    let soon = time() + timebase() / RETRIES_PER_SECOND;
+    let timers = &this_hart().timers;
+    if soon < timers.armed.get() {
+        timers.armed.set(soon);
+        set_hardware(soon);
+    }
+}
+
 fn set_hardware(deadline: u64) {
     if has_sstc() {
         csr_write!("0x14d", deadline); // stimecmp

@@ -3,12 +3,12 @@
 
 use hyp_kernel::addr::UserVirt;
 
-use crate::arch::csr::{CAUSE_INTERRUPT, INT_SSI, IRQ_SSI, IRQ_STI, cause};
+use crate::arch::csr::{CAUSE_INTERRUPT, IRQ_SSI, IRQ_STI, cause};
 use crate::proc::address_space::Access;
-use crate::sched::{self, thread::Thread, timer};
+use crate::sched::{self, hart::this_hart, thread::Thread, timer};
 use crate::trap::TrapFrame;
 use crate::vm::world_switch;
-use crate::{csr_clear, csr_read, log};
+use crate::{csr_read, log};
 
 /// Exit code of a process that was killed: 128 + SIGSEGV, as shells show it.
 const KILLED: i32 = 139;
@@ -92,7 +92,7 @@ pub fn interrupt(cause: u64) {
             }
         }
         IRQ_SSI => {
-            csr_clear!("sip", INT_SSI);
+            this_hart().acknowledge_kick();
             sched::preempt();
         }
         other => panic!("interrupt {other} was never enabled"),
