@@ -56,7 +56,8 @@ const STATUS: u64 = ustatus::UIE | ustatus::UPIE;
 
 /// U-level state, the numbers that any mode could reach if nothing else were said.
 fn user_level(number: u16) -> bool {
-    (number <= csr::UIP && NAMES.iter().any(|name| name.number == number)) || matches!(number, csr::UTINST | csr::UTOPVEI)
+    (number <= csr::UIP && NAMES.iter().any(|name| name.number == number))
+        || matches!(number, csr::UTINST | csr::UTOPVEI)
 }
 
 /// A5: of the user state, what is the interrupted thread's while a handler runs by HCS.
@@ -84,13 +85,9 @@ impl Haiov {
             | csr::HUCUR
             | csr::HVEIFENCE
             | csr::STOPVEI => self.config.vei,
-            csr::SUSCRATCH
-            | csr::SUTVEC
-            | csr::SUUSCRATCH
-            | csr::SUEPC
-            | csr::SUESTAT
-            | csr::HUSAVE
-            | csr::SUATP => self.config.switches(),
+            csr::SUSCRATCH | csr::SUTVEC | csr::SUUSCRATCH | csr::SUEPC | csr::SUESTAT | csr::HUSAVE | csr::SUATP => {
+                self.config.switches()
+            }
             _ => true,
         }
     }

@@ -18,7 +18,9 @@ mod uret;
 
 use std::sync::Arc;
 
-use rv_hart::ext::{CsrName, Entry, Extension, Forbidden, InsnRow, Interrupt, Outside, ReservedLeaf, StandardBits, View};
+use rv_hart::ext::{
+    CsrName, Entry, Extension, Forbidden, InsnRow, Interrupt, Outside, ReservedLeaf, StandardBits, View,
+};
 use rv_hart::trap::{Refusal, Trap};
 use rv_hart::{HartState, Mode};
 use rv_machine::CostModel;
@@ -224,13 +226,7 @@ impl Extension for Haiov {
         self.read(hart, view, csr)
     }
 
-    fn csr_write(
-        &mut self,
-        hart: &mut HartState,
-        outside: &mut Outside<'_>,
-        csr: u16,
-        value: u64,
-    ) -> Result<(), Trap> {
+    fn csr_write(&mut self, hart: &mut HartState, outside: &mut Outside<'_>, csr: u16, value: u64) -> Result<(), Trap> {
         self.write(hart, outside, csr, value)
     }
 
@@ -242,13 +238,7 @@ impl Extension for Haiov {
         &[InsnRow { mnemonic: "uret", matches: insn::URET, mask: u32::MAX }]
     }
 
-    fn execute(
-        &mut self,
-        hart: &mut HartState,
-        outside: &mut Outside<'_>,
-        _row: usize,
-        raw: u32,
-    ) -> Result<(), Trap> {
+    fn execute(&mut self, hart: &mut HartState, outside: &mut Outside<'_>, _row: usize, raw: u32) -> Result<(), Trap> {
         self.uret(hart, outside, raw)
     }
 

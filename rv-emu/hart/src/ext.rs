@@ -243,13 +243,7 @@ pub trait Extension: Send {
     ///
     /// # Errors
     /// The exception that it raises instead; [`Refusal::trap`] makes those of instructions that may not execute.
-    fn execute(
-        &mut self,
-        state: &mut HartState,
-        outside: &mut Outside<'_>,
-        row: usize,
-        raw: u32,
-    ) -> Result<(), Trap> {
+    fn execute(&mut self, state: &mut HartState, outside: &mut Outside<'_>, row: usize, raw: u32) -> Result<(), Trap> {
         Err(Refusal::Illegal.trap(raw))
     }
 
