@@ -116,11 +116,16 @@ pub trait Device {
     fn counters_mut(&mut self) -> &mut Counters;
 }
 
+/// How often in a row a queue may have something to do that turns out to be nothing. A driver that
+/// adds too few buffers, one by one, can bring that about, and one whose ring's parts overlap.
+const EMPTY_MAX: u32 = 16;
+
 /// One turn of a worker that has been woken, while the driver goes on: serves a queue with
 /// notifications off until there is nothing left or `budget` buffers are done.
 ///
-/// With [`Progress::more`] the budget is used up, and the worker calls again. Else it may sleep: a
-/// notification comes if it has to, or the device waits for something else ([`Device::rearm`]).
+/// With [`Progress::more`] the turn is over, and the worker calls again, after others had theirs.
+/// Else it may sleep: a notification comes if it has to, or the device waits for something else
+/// ([`Device::rearm`]).
 pub fn turn<D: Device, M: GuestMemory>(
     device: &mut D,
     index: u16,
@@ -128,15 +133,7 @@ pub fn turn<D: Device, M: GuestMemory>(
     memory: &M,
     budget: u32,
 ) -> Result<Progress, QueueError> {
-    let mut progress = Progress::default();
-    loop {
-        queue.disable_notifications();
-        let left = budget.saturating_sub(progress.served);
-        progress = progress.and(device.serve(index, queue, memory, left)?);
-        if progress.more || !device.rearm(index, queue) {
-            return Ok(progress);
-        }
-    }
+    serve_all::<D, M, true>(device, index, queue, memory, budget)
 }
 
 /// As [`turn`], but while the driver stands still: as part of its own notification. Then there is no
@@ -148,12 +145,32 @@ pub fn answer<D: Device, M: GuestMemory>(
     memory: &M,
     budget: u32,
 ) -> Result<Progress, QueueError> {
+    serve_all::<D, M, false>(device, index, queue, memory, budget)
+}
+
+#[inline]
+fn serve_all<D: Device, M: GuestMemory, const QUIET: bool>(
+    device: &mut D,
+    index: u16,
+    queue: &mut Queue<M>,
+    memory: &M,
+    budget: u32,
+) -> Result<Progress, QueueError> {
     let mut progress = Progress::default();
+    let mut empty = 0;
     loop {
+        if QUIET {
+            queue.disable_notifications();
+        }
         let left = budget.saturating_sub(progress.served);
-        progress = progress.and(device.serve(index, queue, memory, left)?);
+        let served = device.serve(index, queue, memory, left)?;
+        progress = progress.and(served);
         if progress.more || !device.rearm(index, queue) {
             return Ok(progress);
+        }
+        empty = if served.served == 0 { empty + 1 } else { 0 };
+        if empty > EMPTY_MAX {
+            return Ok(Progress { more: true, ..progress });
         }
     }
 }

@@ -186,8 +186,11 @@ impl<P: Port> Device for Console<P> {
     }
 
     fn rearm<M: GuestMemory>(&mut self, index: u16, queue: &mut Queue<M>) -> bool {
-        let idle = index == RECEIVE && !self.port.has_input();
-        !idle && queue.enable_notifications()
+        match index {
+            RECEIVE => self.port.has_input() && queue.enable_notifications(),
+            TRANSMIT => queue.enable_notifications(),
+            _ => false,
+        }
     }
 
     fn counters(&self) -> &Counters {

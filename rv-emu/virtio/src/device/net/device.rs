@@ -405,7 +405,8 @@ impl<W: Wire> Device for Net<W> {
             (RECEIVE, Some(mark)) => queue.enable_notifications_at(mark),
             (RECEIVE, None) => self.wire.incoming().is_some(),
             // A wire that is full is what wakes us, not the driver.
-            _ => !self.refused && queue.enable_notifications(),
+            (TRANSMIT, _) => !self.refused && queue.enable_notifications(),
+            _ => false,
         }
     }
 
