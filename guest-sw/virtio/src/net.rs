@@ -225,6 +225,12 @@ impl Receiver {
         }
     }
 
+    /// Whether a frame has arrived.
+    #[inline]
+    pub fn has_frame(&self) -> bool {
+        self.queue.has_used()
+    }
+
     /// The next frame that arrived. It must be [given back](Self::done) before the next is asked for.
     #[inline]
     pub fn receive(&mut self) -> Result<Option<Frame>, Error> {

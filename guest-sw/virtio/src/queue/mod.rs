@@ -107,6 +107,12 @@ impl Queue {
         either!(self, wants_kick())
     }
 
+    /// Whether the device is done with a request.
+    #[inline]
+    pub fn has_used(&self) -> bool {
+        either!(self, has_used())
+    }
+
     /// The next request that the device is done with, and how many bytes it has written.
     #[inline]
     pub fn pop(&mut self) -> Result<Option<(u16, u32)>, Error> {

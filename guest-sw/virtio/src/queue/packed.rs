@@ -227,6 +227,11 @@ impl Packed {
     }
 
     #[inline]
+    pub(super) fn has_used(&self) -> bool {
+        self.is_used(self.used)
+    }
+
+    #[inline]
     pub(super) fn pop(&mut self) -> Result<Option<(u16, u32)>, Error> {
         if !self.is_used(self.used) {
             return Ok(None);

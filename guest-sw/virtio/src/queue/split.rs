@@ -184,6 +184,11 @@ impl Split {
     }
 
     #[inline]
+    pub(super) fn has_used(&self) -> bool {
+        self.device_index() != self.used_index
+    }
+
+    #[inline]
     pub(super) fn pop(&mut self) -> Result<Option<(u16, u32)>, Error> {
         if self.device_index() == self.used_index {
             return Ok(None);
