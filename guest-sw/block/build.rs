@@ -1,0 +1,8 @@
+//! Hands the linker the guests' memory layout.
+
+fn main() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../guest/link.ld");
+    println!("cargo:rustc-link-arg-bins=-T{script}");
+    println!("cargo:rustc-link-arg-bins=--no-eh-frame-hdr");
+    println!("cargo:rerun-if-changed={script}");
+}

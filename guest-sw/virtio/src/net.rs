@@ -1,0 +1,461 @@
+//! The network device ("Network Device", 5.1): a queue to receive and one to transmit, mergeable receive buffers,
+//! checksum offload. Both halves are apart, so that a frame can be answered while it is read.
+
+use core::{ptr, slice};
+
+use crate::queue::{Buffer, Queue};
+use crate::{Arena, Doorbell, Error, Layout, Transport, checksum};
+
+/// Its device type.
+pub const DEVICE_ID: u32 = 1;
+/// Queue that it receives by.
+const RECEIVE: u16 = 0;
+/// Queue that it transmits by.
+const TRANSMIT: u16 = 1;
+
+const CSUM: u64 = 1 << 0;
+const GUEST_CSUM: u64 = 1 << 1;
+const MTU: u64 = 1 << 3;
+const MAC: u64 = 1 << 5;
+const MERGEABLE: u64 = 1 << 15;
+
+/// Bytes of the header in front of each frame.
+const HEADER_SIZE: usize = 12;
+const NEEDS_CHECKSUM: u8 = 1;
+const DATA_VALID: u8 = 2;
+
+const ETHERNET_HEADER: usize = 14;
+const MTU_DEFAULT: u16 = 1500;
+/// Of a receive buffer, if a frame may take several.
+const BUFFER_SIZE: usize = 2048;
+
+/// What a network device is to be like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Its queues.
+    pub layout: Layout,
+    /// Whether checksums are left to the device where it can.
+    pub checksum: bool,
+    /// Whether received frames may lie in several buffers.
+    pub mergeable: bool,
+    /// Where buffers begin, modulo 8: so that what is copied most is aligned.
+    pub offset: usize,
+    /// Frames that are transmitted before the device is told: 1 for each at once.
+    pub batch: u32,
+}
+
+/// What the device says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Info {
+    /// Features agreed on.
+    pub features: u64,
+    /// Its address.
+    pub mac: [u8; 6],
+    /// Bytes of the largest packet in a frame.
+    pub mtu: u16,
+    /// Whether it completes checksums of what is transmitted.
+    pub transmit_checksum: bool,
+    /// Whether it, or else this driver, has checked those of what is received.
+    pub receive_checksum: bool,
+}
+
+/// A network device.
+#[derive(Debug)]
+pub struct Net {
+    info: Info,
+    /// The half that receives.
+    pub receiver: Receiver,
+    /// The half that transmits.
+    pub transmitter: Transmitter,
+}
+
+impl Net {
+    /// Sets up the device at `base`.
+    ///
+    /// # Safety
+    /// As for [`Transport::new`].
+    pub unsafe fn new(base: usize, doorbell: Doorbell, options: &Options, arena: &mut Arena) -> Result<Self, Error> {
+        // SAFETY: the caller vouches for the registers.
+        let mut transport = unsafe { Transport::new(base, doorbell) };
+        if transport.device_id()? != DEVICE_ID {
+            return Err(Error::NotVirtio);
+        }
+        let mut wanted = MTU | MAC;
+        if options.checksum {
+            wanted |= CSUM | GUEST_CSUM;
+        }
+        if options.mergeable {
+            wanted |= MERGEABLE;
+        }
+        let features = transport.negotiate(options.layout.features(), wanted)?;
+        let mut mac = [2, 0, 0, 0, 0, 2];
+        if features & MAC != 0 {
+            mac = core::array::from_fn(|index| transport.config_byte(index));
+        }
+        let info = Info {
+            features,
+            mac,
+            mtu: if features & MTU != 0 { transport.config_half(10) } else { MTU_DEFAULT },
+            transmit_checksum: features & CSUM != 0,
+            receive_checksum: features & GUEST_CSUM != 0,
+        };
+        // From here on the halves do nothing but notify, so each has its own way to the registers.
+        // SAFETY: as above.
+        let [receive, transmit] = unsafe { [Transport::new(base, doorbell), Transport::new(base, doorbell)] };
+        let mut receiver = Receiver::new(&mut transport, receive, &info, options, arena)?;
+        let transmitter = Transmitter::new(&mut transport, transmit, &info, options, arena)?;
+        transport.ready()?;
+        receiver.fill();
+        Ok(Self { info, receiver, transmitter })
+    }
+
+    /// What the device says of itself.
+    pub const fn info(&self) -> &Info {
+        &self.info
+    }
+
+    /// How many times the device was told of buffers.
+    pub const fn kicks(&self) -> u64 {
+        self.receiver.transport.kicks() + self.transmitter.transport.kicks()
+    }
+
+    /// Whether the device still works.
+    pub fn check(&self) -> Result<(), Error> {
+        self.receiver.transport.check()
+    }
+}
+
+/// The half that receives.
+#[derive(Debug)]
+pub struct Receiver {
+    transport: Transport,
+    queue: Queue,
+    mergeable: bool,
+    verify: bool,
+    buffers: *mut u8,
+    stride: usize,
+    buffer_size: usize,
+    /// Where frames of several buffers are put together.
+    whole: &'static mut [u8],
+    /// Buffers made available since the device was last considered for a notification.
+    unkicked: u16,
+    frames: u64,
+    bad: u64,
+}
+
+/// A frame that was received, which keeps its buffer until it is given back.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame {
+    address: *const u8,
+    len: usize,
+    /// Whether it lies in a receive buffer, which then is to be given back.
+    borrowed: bool,
+}
+
+impl Receiver {
+    fn new(
+        transport: &mut Transport,
+        own: Transport,
+        info: &Info,
+        options: &Options,
+        arena: &mut Arena,
+    ) -> Result<Self, Error> {
+        let mut queue = Queue::new(transport, RECEIVE, &options.layout, arena)?;
+        queue.disable_interrupts();
+        let frame_max = HEADER_SIZE + ETHERNET_HEADER + usize::from(info.mtu);
+        let mergeable = info.features & MERGEABLE != 0;
+        let buffer_size = if mergeable { BUFFER_SIZE } else { frame_max };
+        let stride = (buffer_size + options.offset).next_multiple_of(64);
+        let buffers = arena.take(stride * usize::from(queue.size()), 64)?;
+        Ok(Self {
+            transport: own,
+            queue,
+            mergeable,
+            verify: info.receive_checksum,
+            // SAFETY: inside of what was taken: a stride has room for the offset.
+            buffers: unsafe { buffers.add(options.offset) },
+            stride,
+            buffer_size,
+            whole: arena.bytes(frame_max + BUFFER_SIZE, 64)?,
+            unkicked: 0,
+            frames: 0,
+            bad: 0,
+        })
+    }
+
+    /// Lends the device all buffers that it hasn't.
+    fn fill(&mut self) {
+        while let Some(token) = self.queue.next_token() {
+            let address = self.buffer(token) as usize;
+            let buffer = Buffer { address, len: self.buffer_size as u32, written: true };
+            let added = self.queue.add(&[buffer]);
+            debug_assert_eq!(added, Some(token));
+            self.unkicked += 1;
+        }
+        self.flush();
+    }
+
+    #[inline]
+    fn buffer(&self, token: u16) -> *mut u8 {
+        // SAFETY: there is a buffer for each token.
+        unsafe { self.buffers.add(usize::from(token) * self.stride) }
+    }
+
+    /// Lends the device the buffer that it gave last once more.
+    #[inline]
+    fn give_back(&mut self) {
+        if let Some(token) = self.queue.next_token() {
+            let address = self.buffer(token) as usize;
+            self.queue.add(&[Buffer { address, len: self.buffer_size as u32, written: true }]);
+            self.unkicked += 1;
+            if self.unkicked >= self.queue.size() / 4 {
+                self.flush();
+            }
+        }
+    }
+
+    /// Tells the device of buffers, if it wants to be told.
+    #[inline]
+    pub fn flush(&mut self) {
+        if self.unkicked > 0 {
+            self.unkicked = 0;
+            if self.queue.wants_kick() {
+                self.transport.notify(RECEIVE);
+            }
+        }
+    }
+
+    /// Whether a frame has arrived.
+    #[inline]
+    pub fn has_frame(&self) -> bool {
+        self.queue.has_used()
+    }
+
+    /// The next frame that arrived. It must be [given back](Self::done) before the next is asked for.
+    #[inline]
+    pub fn receive(&mut self) -> Result<Option<Frame>, Error> {
+        let Some((token, len)) = self.queue.pop()? else {
+            return Ok(None);
+        };
+        self.frames += 1;
+        let len = len as usize;
+        if len < HEADER_SIZE || len > self.buffer_size {
+            return Err(Error::BadFrame);
+        }
+        let buffer = self.buffer(token);
+        // SAFETY: a buffer that the device has given back, as far as it has written it.
+        let header = unsafe { slice::from_raw_parts(buffer, HEADER_SIZE) };
+        let flags = header[0];
+        let parts = if self.mergeable { u16::from_le_bytes([header[10], header[11]]) } else { 1 };
+        let frame = if parts > 1 {
+            self.gather(buffer, len, parts)?
+        } else {
+            // SAFETY: behind the header.
+            Frame { address: unsafe { buffer.add(HEADER_SIZE) }, len: len - HEADER_SIZE, borrowed: true }
+        };
+        let vouched = flags & (NEEDS_CHECKSUM | DATA_VALID) != 0;
+        if self.verify && !vouched && !checksum::is_right(frame.bytes()) {
+            self.bad += 1;
+            self.done(frame);
+            return self.receive();
+        }
+        Ok(Some(frame))
+    }
+
+    /// Puts together a frame that lies in several buffers, and gives them back.
+    #[cold]
+    fn gather(&mut self, first: *const u8, len: usize, parts: u16) -> Result<Frame, Error> {
+        let mut filled = 0;
+        // SAFETY: what the device has written of the first buffer.
+        let head = unsafe { slice::from_raw_parts(first, len) };
+        append(self.whole, &mut filled, head)?;
+        self.give_back();
+        for _ in 1..parts {
+            // All of a frame's buffers are used at once (5.1.6.4).
+            let (token, len) = self.queue.pop()?.ok_or(Error::BadFrame)?;
+            if len as usize > self.buffer_size {
+                return Err(Error::BadFrame);
+            }
+            // SAFETY: what the device has written of a buffer that it has given back.
+            let part = unsafe { slice::from_raw_parts(self.buffer(token), len as usize) };
+            append(self.whole, &mut filled, part)?;
+            self.give_back();
+        }
+        let frame = &self.whole[HEADER_SIZE..filled];
+        Ok(Frame { address: frame.as_ptr(), len: frame.len(), borrowed: false })
+    }
+
+    /// Gives a frame's buffer back to the device.
+    #[inline]
+    pub fn done(&mut self, frame: Frame) {
+        if frame.borrowed {
+            self.give_back();
+        }
+    }
+
+    /// Asks for an interrupt when a frame arrives; whether none has.
+    pub fn enable_interrupts(&mut self) -> bool {
+        self.flush();
+        self.queue.enable_interrupts(0)
+    }
+
+    /// Asks for no interrupts.
+    pub fn disable_interrupts(&mut self) {
+        self.queue.disable_interrupts();
+    }
+
+    /// Frames received, and those of them that were dropped for their checksum.
+    pub const fn counts(&self) -> (u64, u64) {
+        (self.frames, self.bad)
+    }
+}
+
+fn append(whole: &mut [u8], filled: &mut usize, part: &[u8]) -> Result<(), Error> {
+    let end = *filled + part.len();
+    whole.get_mut(*filled..end).ok_or(Error::BadFrame)?.copy_from_slice(part);
+    *filled = end;
+    Ok(())
+}
+
+impl Frame {
+    /// Its bytes, from the Ethernet header on.
+    #[inline]
+    pub const fn bytes(&self) -> &[u8] {
+        // SAFETY: made from memory that stays where it is; the device has it back only when the frame is gone,
+        // which callers see to by `Receiver::done`.
+        unsafe { slice::from_raw_parts(self.address, self.len) }
+    }
+}
+
+/// The half that transmits.
+#[derive(Debug)]
+pub struct Transmitter {
+    transport: Transport,
+    queue: Queue,
+    offload: bool,
+    buffers: *mut u8,
+    stride: usize,
+    frame_max: usize,
+    batch: u32,
+    unkicked: u32,
+    in_flight: u16,
+    frames: u64,
+}
+
+impl Transmitter {
+    fn new(
+        transport: &mut Transport,
+        own: Transport,
+        info: &Info,
+        options: &Options,
+        arena: &mut Arena,
+    ) -> Result<Self, Error> {
+        let mut queue = Queue::new(transport, TRANSMIT, &options.layout, arena)?;
+        queue.disable_interrupts();
+        let frame_max = ETHERNET_HEADER + usize::from(info.mtu);
+        let stride = (HEADER_SIZE + frame_max + options.offset).next_multiple_of(64);
+        let buffers = arena.take(stride * usize::from(queue.size()), 64)?;
+        Ok(Self {
+            transport: own,
+            queue,
+            offload: info.transmit_checksum,
+            // SAFETY: inside of what was taken: a stride has room for the offset.
+            buffers: unsafe { buffers.add(options.offset) },
+            stride,
+            frame_max,
+            batch: options.batch,
+            unkicked: 0,
+            in_flight: 0,
+            frames: 0,
+        })
+    }
+
+    /// Whether a frame can be transmitted. Buffers that the device is done with are taken back only when there is
+    /// no other: until then nobody misses them.
+    #[inline]
+    pub fn has_room(&mut self) -> Result<bool, Error> {
+        if self.queue.next_token().is_none() {
+            self.reclaim()?;
+        }
+        Ok(self.queue.next_token().is_some())
+    }
+
+    /// Takes back all buffers that the device is done with.
+    pub fn reclaim(&mut self) -> Result<(), Error> {
+        while self.queue.pop()?.is_some() {
+            self.in_flight -= 1;
+        }
+        Ok(())
+    }
+
+    /// Transmits a frame of `len` bytes that `fill` writes. There must be room for it.
+    #[inline]
+    pub fn transmit<R>(&mut self, len: usize, fill: impl FnOnce(&mut [u8]) -> R) -> R {
+        assert!(len <= self.frame_max);
+        let token = self.queue.next_token().expect("room for a frame");
+        // SAFETY: there is a buffer for each token.
+        let buffer = unsafe { self.buffers.add(usize::from(token) * self.stride) };
+        // SAFETY: the driver's while its token is free, and long enough.
+        let frame = unsafe { slice::from_raw_parts_mut(buffer.add(HEADER_SIZE), len) };
+        let result = fill(frame);
+        let part = if self.offload { checksum::transport(frame) } else { None };
+        // No segmentation; the rest of the header stays zero.
+        let (flags, start, offset) = match part {
+            Some(part) => {
+                checksum::prepare(frame, &part);
+                (u16::from(NEEDS_CHECKSUM), part.start as u16, part.checksum as u16)
+            }
+            None => (0, 0, 0),
+        };
+        let header: *mut u16 = buffer.cast();
+        // SAFETY: the header's half-words; buffers begin at even addresses.
+        unsafe {
+            ptr::write(header, flags);
+            ptr::write(header.add(3), start);
+            ptr::write(header.add(4), offset);
+        }
+        let buffer = Buffer { address: buffer as usize, len: (HEADER_SIZE + len) as u32, written: false };
+        self.queue.add(&[buffer]);
+        self.in_flight += 1;
+        self.frames += 1;
+        self.unkicked += 1;
+        if self.unkicked >= self.batch {
+            self.flush();
+        }
+        result
+    }
+
+    /// Tells the device of frames, if it wants to be told.
+    #[inline]
+    pub fn flush(&mut self) {
+        if self.unkicked > 0 {
+            self.unkicked = 0;
+            if self.queue.wants_kick() {
+                self.transport.notify(TRANSMIT);
+            }
+        }
+    }
+
+    /// Frames that the device has and isn't known to be done with.
+    pub const fn in_flight(&self) -> u16 {
+        self.in_flight
+    }
+
+    /// Asks for an interrupt when the device is done with three quarters of the frames that it has, or with all;
+    /// whether it isn't yet.
+    pub fn enable_interrupts(&mut self, all: bool) -> bool {
+        self.flush();
+        let wanted = if all { self.in_flight } else { self.in_flight - self.in_flight / 4 };
+        wanted > 0 && self.queue.enable_interrupts(wanted - 1)
+    }
+
+    /// Asks for no interrupts.
+    pub fn disable_interrupts(&mut self) {
+        self.queue.disable_interrupts();
+    }
+
+    /// Frames transmitted.
+    pub const fn frames(&self) -> u64 {
+        self.frames
+    }
+}

@@ -1,0 +1,243 @@
+//! Split virtqueues (2.7): descriptors, a ring of what is available, a ring of what was used.
+
+use core::ptr;
+use core::sync::atomic::{Ordering, fence};
+
+use super::{BUFFERS_MAX, Buffer, Rings, passed};
+use crate::{Arena, Error, Layout};
+
+const NEXT: u16 = 1;
+const WRITE: u16 = 2;
+const INDIRECT: u16 = 4;
+/// In the available ring's flags: no interrupts, please.
+const NO_INTERRUPT: u16 = 1;
+/// In the used ring's flags: no notifications, please.
+const NO_NOTIFY: u16 = 1;
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+struct Descriptor {
+    address: u64,
+    len: u32,
+    flags: u16,
+    next: u16,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+struct Used {
+    id: u32,
+    len: u32,
+}
+
+/// A split virtqueue. Its token is the number of a request's first descriptor.
+#[derive(Debug)]
+pub struct Split {
+    size: u16,
+    event_idx: bool,
+    descriptors: *mut Descriptor,
+    /// Flags, index, ring, used_event.
+    available: *mut u16,
+    /// Flags and index; the ring begins behind them, avail_event behind that.
+    used: *mut u16,
+    /// By token, `BUFFERS_MAX` each; null without indirect descriptors.
+    tables: *mut Descriptor,
+    /// The order in which descriptors are free or chained: the driver's own, for the device may write to its copy.
+    next: &'static mut [u16],
+    /// By token: descriptors that the request has; 0 for one that isn't in flight.
+    lengths: &'static mut [u16],
+    free_head: u16,
+    free: u16,
+    available_index: u16,
+    /// The index when the device was last considered for a notification.
+    kicked_index: u16,
+    used_index: u16,
+}
+
+impl Split {
+    pub(super) fn new(layout: &Layout, arena: &mut Arena) -> Result<(Self, Rings), Error> {
+        let size = usize::from(layout.size);
+        let descriptors = arena.take(16 * size, 64)?;
+        let available = arena.take(6 + 2 * size, 64)?;
+        let used = arena.take(6 + 8 * size, 64)?;
+        let tables = if layout.indirect { arena.take(16 * BUFFERS_MAX * size, 64)? } else { ptr::null_mut() };
+        let next = arena.halves(size)?;
+        for (index, next) in next.iter_mut().enumerate() {
+            *next = index as u16 + 1;
+        }
+        let rings = Rings {
+            size: layout.size,
+            descriptors: descriptors as usize,
+            driver: available as usize,
+            device: used as usize,
+        };
+        let queue = Self {
+            size: layout.size,
+            event_idx: layout.event_idx,
+            descriptors: descriptors.cast(),
+            available: available.cast(),
+            used: used.cast(),
+            tables: tables.cast(),
+            next,
+            lengths: arena.halves(size)?,
+            free_head: 0,
+            free: layout.size,
+            available_index: 0,
+            kicked_index: 0,
+            used_index: 0,
+        };
+        Ok((queue, rings))
+    }
+
+    pub(super) const fn size(&self) -> u16 {
+        self.size
+    }
+
+    #[inline]
+    pub(super) fn next_token(&self) -> Option<u16> {
+        (self.free > 0).then_some(self.free_head)
+    }
+
+    #[inline]
+    pub(super) fn add(&mut self, buffers: &[Buffer]) -> Option<u16> {
+        let indirect = !self.tables.is_null() && buffers.len() > 1;
+        let wanted = if indirect { 1 } else { buffers.len() as u16 };
+        if self.free < wanted || buffers.is_empty() || buffers.len() > BUFFERS_MAX {
+            return None;
+        }
+        let head = self.free_head;
+        let end = if indirect { self.fill_table(head, buffers) } else { self.fill_chain(head, buffers) };
+        self.free_head = end;
+        self.free -= wanted;
+        self.lengths[usize::from(head)] = wanted;
+        let slot = usize::from(self.available_index & (self.size - 1));
+        // SAFETY: the ring has `size` entries behind flags and index.
+        unsafe { self.available.add(2 + slot).write_volatile(head) };
+        self.available_index = self.available_index.wrapping_add(1);
+        // The device sees the index only with everything before it (2.7.13.2).
+        fence(Ordering::Release);
+        // SAFETY: the index is the ring's second half-word.
+        unsafe { self.available.add(1).write_volatile(self.available_index) };
+        Some(head)
+    }
+
+    /// Writes a chain from descriptor `head` on; the next free descriptor.
+    #[inline]
+    fn fill_chain(&mut self, head: u16, buffers: &[Buffer]) -> u16 {
+        let mut index = head;
+        let last = buffers.len() - 1;
+        for (position, buffer) in buffers.iter().enumerate() {
+            let next = self.next[usize::from(index)];
+            let more = if position < last { NEXT } else { 0 };
+            self.write_descriptor(index, descriptor(buffer, more, next));
+            index = next;
+        }
+        index
+    }
+
+    /// Writes the table of token `head` and the descriptor that points to it.
+    #[inline]
+    fn fill_table(&mut self, head: u16, buffers: &[Buffer]) -> u16 {
+        // SAFETY: there is a table for each token.
+        let table = unsafe { self.tables.add(usize::from(head) * BUFFERS_MAX) };
+        let last = buffers.len() - 1;
+        for (position, buffer) in buffers.iter().enumerate() {
+            let more = if position < last { NEXT } else { 0 };
+            let entry = descriptor(buffer, more, position as u16 + 1);
+            // SAFETY: a request has `BUFFERS_MAX` buffers at most.
+            unsafe { table.add(position).write_volatile(entry) };
+        }
+        let len = (buffers.len() * size_of::<Descriptor>()) as u32;
+        let entry = Descriptor { address: table as u64, len, flags: INDIRECT, next: 0 };
+        self.write_descriptor(head, entry);
+        self.next[usize::from(head)]
+    }
+
+    #[inline]
+    fn write_descriptor(&mut self, index: u16, entry: Descriptor) {
+        debug_assert!(index < self.size);
+        // SAFETY: indices come from the driver's own list of free descriptors.
+        unsafe { self.descriptors.add(usize::from(index)).write_volatile(entry) };
+    }
+
+    #[inline]
+    pub(super) fn wants_kick(&mut self) -> bool {
+        let old = self.kicked_index;
+        let new = self.available_index;
+        self.kicked_index = new;
+        // What was made available is visible before suppression is looked at (2.7.13.3.1).
+        fence(Ordering::SeqCst);
+        if self.event_idx {
+            // SAFETY: avail_event lies behind the used ring.
+            let event = unsafe { self.used.add(2 + 4 * usize::from(self.size)).read_volatile() };
+            passed(event, new, old)
+        } else {
+            // SAFETY: the flags are the used ring's first half-word.
+            new != old && unsafe { self.used.read_volatile() } & NO_NOTIFY == 0
+        }
+    }
+
+    #[inline]
+    fn device_index(&self) -> u16 {
+        // SAFETY: the index is the used ring's second half-word.
+        unsafe { self.used.add(1).read_volatile() }
+    }
+
+    #[inline]
+    pub(super) fn has_used(&self) -> bool {
+        self.device_index() != self.used_index
+    }
+
+    #[inline]
+    pub(super) fn pop(&mut self) -> Result<Option<(u16, u32)>, Error> {
+        if self.device_index() == self.used_index {
+            return Ok(None);
+        }
+        fence(Ordering::Acquire);
+        let slot = usize::from(self.used_index & (self.size - 1));
+        // SAFETY: the ring has `size` entries behind flags and index, and it is aligned.
+        let used = unsafe { self.used.add(2).cast::<Used>().add(slot).read_volatile() };
+        let length = self.lengths.get(used.id as usize).copied().unwrap_or(0);
+        if length == 0 {
+            return Err(Error::BadUsed);
+        }
+        let head = used.id as u16;
+        self.lengths[usize::from(head)] = 0;
+        let last = (1..length).fold(head, |index, _| self.next[usize::from(index)]);
+        self.next[usize::from(last)] = self.free_head;
+        self.free_head = head;
+        self.free += length;
+        self.used_index = self.used_index.wrapping_add(1);
+        Ok(Some((head, used.len)))
+    }
+
+    #[inline]
+    pub(super) fn disable_interrupts(&mut self) {
+        // With event indices there is nothing to do: none comes until the next event is asked for.
+        if !self.event_idx {
+            // SAFETY: the flags are the available ring's first half-word.
+            unsafe { self.available.write_volatile(NO_INTERRUPT) };
+        }
+    }
+
+    #[inline]
+    pub(super) fn enable_interrupts(&mut self, after: u16) -> bool {
+        if self.event_idx {
+            let event = self.used_index.wrapping_add(after);
+            // SAFETY: used_event lies behind the available ring.
+            unsafe { self.available.add(2 + usize::from(self.size)).write_volatile(event) };
+        } else {
+            // SAFETY: the flags are the available ring's first half-word.
+            unsafe { self.available.write_volatile(0) };
+        }
+        // Asked for before looked: what came in between is seen here (2.7.14).
+        fence(Ordering::SeqCst);
+        self.device_index().wrapping_sub(self.used_index) <= after
+    }
+}
+
+#[inline]
+const fn descriptor(buffer: &Buffer, more: u16, next: u16) -> Descriptor {
+    let flags = more | if buffer.written { WRITE } else { 0 };
+    Descriptor { address: buffer.address as u64, len: buffer.len, flags, next }
+}
