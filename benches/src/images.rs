@@ -26,3 +26,8 @@ images! {
 pub fn find(name: &str) -> Option<&'static [u8]> {
     ALL.iter().find(|(file, _)| *file == name).map(|(_, bytes)| *bytes)
 }
+
+/// All images of this build.
+pub fn all() -> impl Iterator<Item = (&'static str, &'static [u8])> {
+    ALL.iter().copied()
+}

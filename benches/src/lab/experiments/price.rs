@@ -38,8 +38,6 @@ const NOTHING: Slice =
 pub struct Operation {
     /// Its name.
     pub name: &'static str,
-    /// What it is.
-    about: &'static str,
     /// The mechanism that the host is told.
     pub mechanism: &'static Mechanism,
     /// The loop's body; `A1` holds the UART's address.
@@ -79,7 +77,7 @@ macro_rules! operations {
     ($($name:literal, $about:literal, $mechanism:ident, $body:expr, $setup:expr;)*) => {
         /// All operations.
         pub static OPERATIONS: &[Operation] = &[$(
-            Operation { name: $name, about: $about, mechanism: &$mechanism, body: $body, setup: $setup }
+            Operation { name: $name, mechanism: &$mechanism, body: $body, setup: $setup }
         ),*];
         const NAMES: [&str; [$($name),*].len()] = [$($name),*];
         const WORKLOADS: [Workload; NAMES.len()] =
