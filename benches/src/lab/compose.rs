@@ -92,10 +92,7 @@ pub fn console(case: &Case) -> Result<Composition, String> {
     if case.mechanism.is_bare() {
         return Composition::bare("console", format!("lines={}", case.size), Span::Kernel, insns_max);
     }
-    let append = format!(
-        "mech={} lines={} guest-memory={GUEST_MIB} console=capture",
-        case.mechanism.name, case.size
-    );
+    let append = format!("mech={} lines={} guest-memory={GUEST_MIB} console=capture", case.mechanism.name, case.size);
     Composition::hosted(&[("vmm", "vmm"), ("guest", "console")], append, insns_max)
 }
 

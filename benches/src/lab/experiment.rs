@@ -153,9 +153,7 @@ impl Experiment {
     fn known(&self, asked: &[String], what: &str, have: Vec<&str>) -> Result<(), String> {
         match asked.iter().find(|name| !have.contains(&name.as_str())) {
             None => Ok(()),
-            Some(name) => {
-                Err(format!("experiment {} has no {what} `{name}`; it has {}", self.name, have.join(", ")))
-            }
+            Some(name) => Err(format!("experiment {} has no {what} `{name}`; it has {}", self.name, have.join(", "))),
         }
     }
 

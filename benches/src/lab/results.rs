@@ -26,7 +26,9 @@ pub struct Outcome {
 pub fn parse(output: &[u8]) -> Result<Vec<Value>, String> {
     let text = String::from_utf8_lossy(output);
     let found = text.lines().filter_map(|line| Some(line.split_once(MARK)?.1.trim()));
-    found.map(|json| serde_json::from_str(json).map_err(|error| format!("a result is damaged ({error}): {json}"))).collect()
+    found
+        .map(|json| serde_json::from_str(json).map_err(|error| format!("a result is damaged ({error}): {json}")))
+        .collect()
 }
 
 /// Results of `who`.

@@ -250,7 +250,15 @@ impl Row {
     pub fn comparison(&self) -> (String, String, u64, Options, String, u64, u64) {
         let options = self.options.common();
         let name = |text: &String| text.clone();
-        (name(&self.experiment), name(&self.workload), self.size, options, name(&self.cost_model), self.quantum, self.seed)
+        (
+            name(&self.experiment),
+            name(&self.workload),
+            self.size,
+            options,
+            name(&self.cost_model),
+            self.quantum,
+            self.seed,
+        )
     }
 }
 
@@ -311,8 +319,7 @@ pub fn compare(rows: &mut [Row], classic: &dyn Fn(&str) -> Option<&'static str>)
     for row in rows.iter_mut() {
         let found = base.get(&row.comparison()).filter(|_| row.ok);
         row.ratio_vs_classic = found.and_then(|(cycles, _)| ratio(row.cycles as f64, *cycles as f64));
-        row.speedup_vs_classic =
-            found.and_then(|(_, base)| ratio(row.throughput.ops_per_second, base.ops_per_second));
+        row.speedup_vs_classic = found.and_then(|(_, base)| ratio(row.throughput.ops_per_second, base.ops_per_second));
     }
 }
 
@@ -363,7 +370,8 @@ mod tests {
 
     #[test]
     fn without_a_host_everything_is_the_guest() {
-        let counters = Counters { cycles: [1, 2, 3, 4, 5], idle: 6, ..Counters::default() };
+        let mut counters = Counters::default();
+        (counters.cycles, counters.idle) = ([1, 2, 3, 4, 5], 6);
         let hosted = Places::new(&counters, false);
         assert_eq!(hosted, Places { guest: 9, kernel: 2, firmware: 1, user: 3, idle: 6 });
         let bare = Places::new(&counters, true);

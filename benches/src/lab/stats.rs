@@ -188,7 +188,7 @@ mod tests {
     fn break_even_is_the_last_crossing() {
         assert_eq!(break_even(&[(0.0, 0.5), (100.0, 1.5)]), BreakEven::From(50.0));
         assert_eq!(break_even(&[(0.0, 1.5), (100.0, 0.5)]), BreakEven::Until(50.0));
-        assert_eq!(break_even(&[(0.0, 1.5), (1.0, 0.9), (2.0, 1.1)]), BreakEven::From(1.5));
+        assert_eq!(break_even(&[(0.0, 1.5), (1.0, 0.75), (2.0, 1.25)]), BreakEven::From(1.5));
         assert_eq!(break_even(&[(0.0, 2.0), (1.0, 1.0)]), BreakEven::Always);
         assert_eq!(break_even(&[(0.0, 0.2), (1.0, 0.9)]), BreakEven::Never);
         assert_eq!(break_even(&[]), BreakEven::Never);

@@ -268,7 +268,9 @@ mod tests {
             Store::open(&folder.0, &info, true).err().map(|error| error.to_string())
         };
         assert!(other(|info| info.version = "2".to_owned()).unwrap().contains("version 1"));
-        assert!(other(|info| drop(info.images.insert("hyp".into(), "x".into()))).unwrap().contains("other guest images"));
+        assert!(
+            other(|info| drop(info.images.insert("hyp".into(), "x".into()))).unwrap().contains("other guest images")
+        );
         assert_eq!(other(|info| drop(info.models.insert("flat".into(), Value::from(1)))), None);
         assert!(other(|info| drop(info.models.insert("flat".into(), Value::from(2)))).unwrap().contains("model flat"));
         // Commands are kept, each once in a row.

@@ -50,10 +50,12 @@ impl Sweep {
                 }
                 Sweep::Guests => {
                     for guests in GUESTS {
-                        cases.extend(base(model).into_iter().filter(|case| !case.mechanism.is_bare()).map(|mut case| {
-                            case.options.guests = Some(*guests);
-                            case
-                        }));
+                        cases.extend(base(model).into_iter().filter(|case| !case.mechanism.is_bare()).map(
+                            |mut case| {
+                                case.options.guests = Some(*guests);
+                                case
+                            },
+                        ));
                     }
                 }
                 Sweep::MapCache => {
@@ -119,7 +121,9 @@ fn variations(model: &CostModel) -> Result<Vec<(String, u32, CostModel)>, String
     }
     for (name, value) in doubtful_extension_rows(model) {
         let text = |value: u32| {
-            format!("name = \"x\"\nabout = \"x\"\n[extension.{name}]\nvalue = {value}\nconfidence = \"low\"\nsource = \"varied\"\n")
+            format!(
+                "name = \"x\"\nabout = \"x\"\n[extension.{name}]\nvalue = {value}\nconfidence = \"low\"\nsource = \"varied\"\n"
+            )
         };
         let set = |model: &mut CostModel, value| model.add_extension_rows("sweep", &text(value));
         vary(&name, value, &|model, value| set(model, value).map_err(|error| error.to_string()))?;
@@ -267,7 +271,8 @@ pub fn summary(sweep: Sweep, rows: &[Row]) -> String {
             let verdicts = verdicts(rows);
             let changed: Vec<&Verdict> = verdicts.iter().filter(|verdict| !verdict.same).collect();
             let varied = verdicts.iter().filter(|verdict| verdict.row != "-").count();
-            let mut text = format!("{varied} variations of doubtful figures; the ranking changes under {}\n", changed.len());
+            let mut text =
+                format!("{varied} variations of doubtful figures; the ranking changes under {}\n", changed.len());
             for verdict in changed {
                 let ranking = verdict.ranking.join(" > ");
                 text += &format!("  {} with {} = {}: {ranking}\n", verdict.experiment, verdict.row, verdict.value);
@@ -277,4 +282,3 @@ pub fn summary(sweep: Sweep, rows: &[Row]) -> String {
         Sweep::Guests | Sweep::MapCache => String::new(),
     }
 }
-

@@ -40,7 +40,8 @@ fn busy(row: &Row, hart: usize) -> String {
 }
 
 fn other_work(row: &Row) -> String {
-    let iterations = row.results.iter().filter(|result| result["who"] == "work").filter_map(|r| r["iterations"].as_u64());
+    let iterations =
+        row.results.iter().filter(|result| result["who"] == "work").filter_map(|r| r["iterations"].as_u64());
     iterations.reduce(|a, b| a + b).map_or_else(|| "-".to_owned(), |sum| sum.to_string())
 }
 

@@ -42,8 +42,7 @@ pub static VEI: Experiment = Experiment {
     check: |case, output| check(case, output, true),
 };
 
-const NOTHING: Slice =
-    Slice { workloads: &[], sizes: &[], event_idx: &[], queue_depth: &[], sharing: &[], banks: &[] };
+const NOTHING: Slice = Slice { workloads: &[], sizes: &[], event_idx: &[], queue_depth: &[], sharing: &[], banks: &[] };
 
 /// Messages of a run: enough that start and end don't count, at all sizes.
 fn count(case: &Case) -> u64 {

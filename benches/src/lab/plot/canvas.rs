@@ -95,20 +95,23 @@ impl Canvas<'_> {
             Anchor::Middle => HPos::Center,
             Anchor::Right => HPos::Right,
         };
-        let style = TextStyle::from(("sans-serif", size).into_font()).color(&rgb(colour));
+        let colour = rgb(colour);
+        let style = TextStyle::from(("sans-serif", size).into_font()).color(&colour);
         self.put(text, at, style.pos(Pos::new(horizontal, VPos::Center)))
     }
 
     /// A bold text that begins at a position.
     pub fn heading(&self, text: &str, at: (i32, i32), size: i32) -> Result<()> {
         let font = ("sans-serif", size).into_font().style(FontStyle::Bold);
-        self.put(text, at, TextStyle::from(font).color(&rgb(INK)).pos(Pos::new(HPos::Left, VPos::Center)))
+        let ink = rgb(INK);
+        self.put(text, at, TextStyle::from(font).color(&ink).pos(Pos::new(HPos::Left, VPos::Center)))
     }
 
     /// A text that reads upwards, around its middle.
     pub fn upwards(&self, text: &str, at: (i32, i32), size: i32) -> Result<()> {
         let font = ("sans-serif", size).into_font().transform(FontTransform::Rotate270);
-        self.put(text, at, TextStyle::from(font).color(&rgb(INK)).pos(Pos::new(HPos::Center, VPos::Center)))
+        let ink = rgb(INK);
+        self.put(text, at, TextStyle::from(font).color(&ink).pos(Pos::new(HPos::Center, VPos::Center)))
     }
 
     fn put(&self, text: &str, at: (i32, i32), style: TextStyle<'_>) -> Result<()> {

@@ -101,8 +101,12 @@ impl Figure {
         }
         entries.sort_by_key(|entry| order(&entry.name));
         let keys = self.keys.iter();
-        entries.extend(keys.map(|(name, colour)| {
-            Entry { name: name.clone(), colour: *colour, mark: None, dashed: false, line: false }
+        entries.extend(keys.map(|(name, colour)| Entry {
+            name: name.clone(),
+            colour: *colour,
+            mark: None,
+            dashed: false,
+            line: false,
         }));
         entries
     }

@@ -8,8 +8,6 @@ mod figure;
 mod figures;
 mod panel;
 mod scale;
-#[cfg(test)]
-mod tests;
 
 pub use figures::all;
 

@@ -90,7 +90,9 @@ pub type Bounds = (i32, i32, i32, i32);
 const LEFT: i32 = 74;
 const TOP: i32 = 30;
 const RIGHT: i32 = 12;
-const BOTTOM: i32 = 58;
+const BOTTOM: i32 = 52;
+/// Of labels below each other.
+const LINE: i32 = 13;
 const SMALL: i32 = 12;
 
 struct Frame<'a> {
@@ -117,7 +119,9 @@ impl Frame<'_> {
 impl Panel {
     /// Draws the panel into `outer`.
     pub fn draw(&self, canvas: &Canvas<'_>, outer: Bounds) -> Result<()> {
-        let bounds = (outer.0 + LEFT, outer.1 + TOP, outer.2 - RIGHT, outer.3 - BOTTOM);
+        let lines = self.x_ticks.iter().map(|(_, label)| label.lines().count() as i32).max().unwrap_or(1);
+        let bottom = BOTTOM + LINE * (lines - 1);
+        let bounds = (outer.0 + LEFT, outer.1 + TOP, outer.2 - RIGHT, outer.3 - bottom);
         let frame = Frame { panel: self, bounds };
         self.axes(canvas, &frame, outer)?;
         match &self.body {
@@ -134,7 +138,7 @@ impl Panel {
         self.notes(canvas, &frame)
     }
 
-    /// Rings around points, and what is to be said of them, below each other in the upper right corner where no curve starts.
+    /// Rings around points, and what is to be said of them, below each other in the upper left corner.
     fn notes(&self, canvas: &Canvas<'_>, frame: &Frame<'_>) -> Result<()> {
         let (left, top, ..) = frame.bounds;
         for (index, (at, words, colour)) in self.notes.iter().enumerate() {
@@ -161,7 +165,7 @@ impl Panel {
                 canvas.path(&[(x, top), (x, bottom)], GRID, 1)?;
             }
             for (line, words) in label.lines().enumerate() {
-                canvas.text(words, (x, bottom + 12 + 14 * line as i32), SMALL, INK, Anchor::Middle)?;
+                canvas.text(words, (x, bottom + 12 + LINE * line as i32), 11, INK, Anchor::Middle)?;
             }
         }
         canvas.path(&[(left, top), (left, bottom), (right, bottom)], INK, 1)?;

@@ -111,10 +111,21 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        let cases = [(0.0, "0"), (1.5, "1.5"), (950.0, "950"), (12_300.0, "12.3k"), (2e6, "2M"), (0.05, "0.05"), (1234.5, "1234")];
+        let cases = [
+            (0.0, "0"),
+            (1.5, "1.5"),
+            (950.0, "950"),
+            (12_300.0, "12.3k"),
+            (2e6, "2M"),
+            (0.05, "0.05"),
+            (1234.5, "1234"),
+        ];
         for (value, text) in cases {
             assert_eq!(short(value), text);
         }
-        assert_eq!((size(512), size(16384), size(1000), size(100_000)), ("512".into(), "16K".into(), "1000".into(), "100k".into()));
+        assert_eq!(
+            (size(512), size(16384), size(1000), size(100_000)),
+            ("512".into(), "16K".into(), "1000".into(), "100k".into())
+        );
     }
 }

@@ -45,7 +45,8 @@ fn list() -> String {
     }
     for experiment in experiments::ALL {
         let names: Vec<&str> = experiment.mechanisms.iter().map(|mechanism| mechanism.name).collect();
-        text += &format!("\nExperiment {}: {}\n  mechanisms: {}\n", experiment.name, experiment.about, names.join(", "));
+        text +=
+            &format!("\nExperiment {}: {}\n  mechanisms: {}\n", experiment.name, experiment.about, names.join(", "));
         for workload in experiment.workloads {
             text += &format!("  {:16} {}\n", workload.name, workload.about);
         }
@@ -60,7 +61,8 @@ fn list() -> String {
 fn unavailable(experiment: &Experiment) -> Option<String> {
     let missing = experiments::missing_images(experiment);
     let names = missing.join(", ");
-    (!missing.is_empty()).then(|| format!("experiment {} can't be run: this build has no image {names}", experiment.name))
+    (!missing.is_empty())
+        .then(|| format!("experiment {} can't be run: this build has no image {names}", experiment.name))
 }
 
 /// The models by name or file; `otherwise` if none is named.
