@@ -1,19 +1,33 @@
 //! The guest images that come with the project, built from `guest-sw` and `hyp` by `cargo xtask images`.
 
 macro_rules! images {
-    ($($(#[$doc:meta])* $name:ident = $file:literal;)*) => { $(
-        $(#[$doc])*
-        pub const $name: &[u8] = include_bytes!(concat!("../../guest-sw/images/", $file));
-    )* };
+    ($($(#[$doc:meta])* $name:ident = $file:literal;)*) => {
+        $(
+            $(#[$doc])*
+            pub const $name: &[u8] = include_bytes!(concat!("../../guest-sw/images/", $file, ".elf"));
+        )*
+        /// All images, by the names of their files.
+        const ALL: &[(&str, &[u8])] = &[$(($file, $name)),*];
+    };
 }
 
 images! {
     /// The M-mode firmware.
-    FIRMWARE = "firmware.elf";
+    FIRMWARE = "firmware";
     /// The hypervisor's kernel.
-    HYP = "hyp.elf";
+    HYP = "hyp";
     /// Its virtual-machine monitor.
-    VMM = "vmm.elf";
+    VMM = "vmm";
     /// The guest of the console experiments.
-    CONSOLE = "console.elf";
+    CONSOLE = "console";
+}
+
+/// The image of this name, if this build has it.
+pub fn find(name: &str) -> Option<&'static [u8]> {
+    ALL.iter().find(|(file, _)| *file == name).map(|(_, bytes)| *bytes)
+}
+
+/// All images of this build.
+pub fn all() -> impl Iterator<Item = (&'static str, &'static [u8])> {
+    ALL.iter().copied()
 }

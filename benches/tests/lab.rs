@@ -1,16 +1,26 @@
 //! What the lab promises: the same bytes twice, a fair win where the mechanism wins, and a cost model that agrees with measurements.
 
-use benches::lab::{Row, uer};
+use benches::lab::experiments::uer::UER;
+use benches::lab::{Emulator, Row, Selection, runner};
 use rv_machine::CostModel;
 
 const SIZE: u64 = 1_000;
 
+/// Rows of both mechanisms with a host, under one model.
 fn rows(model: CostModel) -> Vec<Row> {
-    let rows = uer::run(&[SIZE], &[model], &|_| {});
+    let mechanisms = ["emulate", "uer"];
+    let selection = Selection {
+        mechanisms: mechanisms.map(str::to_owned).to_vec(),
+        sizes: vec![SIZE],
+        models: vec![model.into()],
+        ..Selection::default()
+    };
+    let cases = UER.cases(&selection).unwrap();
+    let rows = runner::run(&Emulator, &cases, Vec::new(), 2, &|_: &Row| Ok(())).unwrap();
     for row in &rows {
         assert!(row.ok, "{} failed: {:?}", row.mechanism, row.error);
     }
-    assert_eq!(rows.iter().map(|row| row.mechanism).collect::<Vec<_>>(), uer::MECHANISMS);
+    assert_eq!(rows.iter().map(|row| row.mechanism.as_str()).collect::<Vec<_>>(), mechanisms);
     rows
 }
 
@@ -80,4 +90,37 @@ fn the_ranking_survives_doubtful_figures() {
             assert!(rows[1].cycles < rows[0].cycles, "{name} = {varied}");
         }
     }
+}
+
+/// The guest does without a host what it does with one, and nothing is below it but firmware.
+#[test]
+fn the_bare_row_has_no_host() {
+    let selection = Selection {
+        mechanisms: vec!["bare".to_owned()],
+        sizes: vec![SIZE],
+        models: vec![built_in("default").into()],
+        ..Selection::default()
+    };
+    let cases = UER.cases(&selection).unwrap();
+    let rows = runner::run(&Emulator, &cases, Vec::new(), 1, &|_: &Row| Ok(())).unwrap();
+    let [bare] = &rows[..] else { panic!("one row") };
+    assert!(bare.ok, "{:?}", bare.error);
+    assert_eq!((bare.exit_count(), bare.redirections.len()), (0, 0));
+    assert_eq!((bare.places.kernel, bare.places.user), (0, 0));
+    assert!(bare.places.firmware * 100 < bare.places.guest, "{:?}", bare.places);
+    assert_eq!(bare.work.bytes, bytes());
+}
+
+/// Prices come out of whole runs, without the loop around the operation.
+#[test]
+fn prices_agree_with_what_is_known() {
+    use benches::lab::experiments::price;
+    let selection = Selection { quick: true, models: vec![built_in("default").into()], ..Selection::default() };
+    let mut cases = price::PRICE.cases(&selection).unwrap();
+    cases.retain(price::runnable);
+    let rows = runner::run(&Emulator, &cases, Vec::new(), 2, &|_: &Row| Ok(())).unwrap();
+    let price = |name: &str| rows.iter().find(|row| row.workload == name).and_then(|row| row.price).unwrap();
+    assert_eq!(price("loop"), 0.0);
+    assert!((150.0..700.0).contains(&price("ecall")), "cost-model 5.5, check 1: {}", price("ecall"));
+    assert!(price("uer-access") * 2.0 < price("mmio-exit"), "{} and {}", price("uer-access"), price("mmio-exit"));
 }

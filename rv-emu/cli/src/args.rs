@@ -1,13 +1,15 @@
 //! The command line: the one place from which options and help come.
 
 mod conformance;
+mod lab;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use rv_isa::IsaSet;
 
 pub use conformance::{ConformanceArgs, ConformanceCommand, ElfArgs, EmitArgs, SuiteArgs};
+pub use lab::{LabArgs, LabCommand, OnOff, OutputArgs, SelectArgs, SharingArg, SweepArgs, SweepKind};
 
 use crate::trace::TraceArgs;
 
@@ -26,7 +28,7 @@ pub enum Command {
     /// Run a program, firmware or a kernel on the machine.
     Run(Box<RunArgs>),
     /// Measure I/O virtualization mechanisms side by side.
-    Lab(LabArgs),
+    Lab(Box<LabArgs>),
     /// List the instruction-set extensions: which are implemented, in which version, and which a hart has.
     Isa(IsaArgs),
     /// Hold the machine against the specification, and run test programs of others.
@@ -114,30 +116,6 @@ pub struct IsaArgs {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
-}
-
-/// Options of `lab`.
-#[derive(Debug, Args)]
-pub struct LabArgs {
-    /// Which experiment.
-    #[arg(value_enum)]
-    pub experiment: Experiment,
-    /// The smallest size only.
-    #[arg(long)]
-    pub quick: bool,
-    /// Write every counter as JSON.
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
-    /// Cost models: flat, default, linux, or TOML files. All three built-in ones if not given.
-    #[arg(long, value_name = "MODEL")]
-    pub cost_model: Vec<String>,
-}
-
-/// The experiments of the lab.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Experiment {
-    /// A guest prints to an emulated UART: trap and emulate against user-level exception redirection.
-    Uer,
 }
 
 /// Parses an ISA string.

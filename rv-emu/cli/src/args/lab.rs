@@ -1,0 +1,235 @@
+//! Options of `lab`.
+
+use std::path::PathBuf;
+
+use benches::lab::Sharing;
+use clap::{Args, Subcommand, ValueEnum};
+
+/// Options of `lab`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Every row is checked: data that did not arrive as it was sent makes it FAILED, and the exit code 1.
+The same command gives the same rows on every machine, byte for byte, but for wall_seconds.
+
+Examples:
+  rv-emu lab uer                                     the console experiment, as a table
+  rv-emu lab all --quick --out results               a first look at everything, with plots and a report
+  rv-emu lab all --out results                       the whole lab; Ctrl-C loses nothing that is finished
+  rv-emu lab all --out results --resume              goes on where it was
+  rv-emu lab hcs --mechanisms vhost-user-poll,vhost-user-hcs --sizes 512 --sharing shared --models default
+  rv-emu lab sweep trap-cost --of uer --plot plots   from which trap cost on a mechanism wins
+  rv-emu lab uer --quick --json - | jq '.[].cycles'
+  rv-emu lab report results                          the report anew, from a folder of results")]
+pub struct LabArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: LabCommand,
+}
+
+/// Subcommands of `lab`.
+#[derive(Debug, Subcommand)]
+pub enum LabCommand {
+    /// A guest prints to an emulated UART: trap and emulate against user-level exception redirection.
+    Uer(RunArgs),
+    /// A guest's network traffic: kicks by exits against virtual event interrupts.
+    Vei(RunArgs),
+    /// A guest's disk traffic: a polling backend process against one that hardware wakes.
+    Hcs(RunArgs),
+    /// All experiments, and prices.
+    All(RunArgs),
+    /// Prices of single operations: exits, redirections, sends, swaps.
+    Price(RunArgs),
+    /// One case of each experiment, again and again with one knob turned.
+    Sweep(SweepArgs),
+    /// Make the report of a folder of results anew: one HTML page that needs nothing else.
+    Report(ReportArgs),
+    /// List mechanisms, experiments and their workloads.
+    List,
+}
+
+/// Options of experiments.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// What to run.
+    #[command(flatten)]
+    pub select: SelectArgs,
+    /// Where rows go.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Options of `lab sweep`.
+#[derive(Debug, Args)]
+pub struct SweepArgs {
+    /// What is varied.
+    #[arg(value_enum)]
+    pub kind: SweepKind,
+    /// Experiments, of uer, vei and hcs; all that it makes sense for if not given.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub of: Vec<String>,
+    /// What to run.
+    #[command(flatten)]
+    pub select: SelectArgs,
+    /// Where rows go.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Sweeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SweepKind {
+    /// The cost of a trap and its return, 0 to 4,000 cycles: from where on does a mechanism win?
+    TrapCost,
+    /// 1 to 8 guests that share the backend's core.
+    Guests,
+    /// The size of the harts' caches of the VEI map.
+    MapCache,
+    /// Every doubtful figure of the cost model, halved and doubled: does the ranking change?
+    Costs,
+}
+
+/// What to run; everything that isn't given is as the experiment itself says.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Selection")]
+pub struct SelectArgs {
+    /// Few sizes and options, for a first look.
+    #[arg(long)]
+    pub quick: bool,
+    /// Only these mechanisms; `rv-emu lab list` lists them.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub mechanisms: Vec<String>,
+    /// Only these workloads.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub workloads: Vec<String>,
+    /// These sizes: lines, or bytes with an optional K or M (of 1,024).
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = size)]
+    pub sizes: Vec<u64>,
+    /// Cost models: flat, default, linux, or TOML files. All three if not given; in a sweep, default.
+    #[arg(long, visible_alias = "cost-model", value_name = "MODEL", value_delimiter = ',')]
+    pub models: Vec<String>,
+    /// Virtio's suppression of notifications.
+    #[arg(long, value_enum)]
+    pub event_idx: Option<OnOff>,
+    /// Requests in flight.
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub qd: Vec<u32>,
+    /// Whether other work runs on the backend's core.
+    #[arg(long, value_enum)]
+    pub sharing: Option<SharingArg>,
+    /// HCS profiles: 1 banks the guest's registers, 0 leaves them to the handler.
+    #[arg(long, value_name = "0|1", value_delimiter = ',', value_parser = clap::value_parser!(u8).range(0..=1))]
+    pub bank: Vec<u8>,
+    /// Seed of everything random in the guests.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Cycles of a hart's turn, at least 100.
+    #[arg(long, value_name = "CYCLES", value_parser = clap::value_parser!(u64).range(100..))]
+    pub quantum: Option<u64>,
+    /// Runs at a time; as many as there are processors if not given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub jobs: Option<u16>,
+}
+
+/// Where rows go; always to standard output as a table.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
+    /// Show all columns.
+    #[arg(long)]
+    pub wide: bool,
+    /// Write rows as JSON; to standard output, in place of the table, without FILE or with -.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
+    pub json: Option<PathBuf>,
+    /// Write rows as CSV; - is standard output, in place of the table.
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// Draw plots (SVG) into a folder.
+    #[arg(long, value_name = "DIR")]
+    pub plot: Option<PathBuf>,
+    /// Keep everything in a folder: rows as they are finished, then JSON, CSV, table, plots and report.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Go on with the results in the folder of --out, or add to them.
+    #[arg(long, requires = "out")]
+    pub resume: bool,
+}
+
+/// Options of `lab report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The folder of --out.
+    pub dir: PathBuf,
+}
+
+/// A choice of two, or both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnOff {
+    /// With it.
+    On,
+    /// Without it.
+    Off,
+    /// Both.
+    Both,
+}
+
+impl OnOff {
+    /// The choices.
+    pub fn values(self) -> Vec<bool> {
+        match self {
+            OnOff::On => vec![true],
+            OnOff::Off => vec![false],
+            OnOff::Both => vec![true, false],
+        }
+    }
+}
+
+/// Who is on the backend's core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SharingArg {
+    /// The backend alone.
+    Own,
+    /// Other work too.
+    Shared,
+    /// Both, one after the other.
+    Both,
+}
+
+impl SharingArg {
+    /// The choices.
+    pub fn values(self) -> Vec<Sharing> {
+        match self {
+            SharingArg::Own => vec![Sharing::Own],
+            SharingArg::Shared => vec![Sharing::Shared],
+            SharingArg::Both => vec![Sharing::Own, Sharing::Shared],
+        }
+    }
+}
+
+/// A size with an optional suffix.
+fn size(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let factor = match &text[digits.len()..] {
+        "" => 1,
+        "k" | "K" | "KiB" => 1 << 10,
+        "m" | "M" | "MiB" => 1 << 20,
+        suffix => return Err(format!("unknown suffix {suffix}: use K or M")),
+    };
+    let number: u64 = digits.replace('_', "").parse().map_err(|_| "not a number".to_owned())?;
+    let size = number.checked_mul(factor).filter(|size| *size <= 1 << 30).ok_or("more than 1024M")?;
+    if size == 0 { Err("a size of 0".to_owned()) } else { Ok(size) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        assert_eq!(size("64"), Ok(64));
+        assert_eq!(size("16K"), Ok(16 << 10));
+        assert_eq!(size("100_000"), Ok(100_000));
+        for bad in ["", "0", "K", "1T", "2000M", "-1", "18446744073709551615M"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
+    }
+}
