@@ -41,7 +41,7 @@ struct Control {
     /// The device before the guest's memory is known.
     device: Option<LocalDevice>,
     identity: Identity,
-    context: Option<Handle>,
+    context: Option<u32>,
     features: u64,
     region: Region,
     rings: [Ring; QUEUES_MAX],
@@ -147,8 +147,7 @@ impl Control {
                 Reply::State(VringState { index, num: 0 })
             }
             Request::GetVringVei(_) => {
-                let context = self.context.as_ref().map(Handle::raw);
-                return (Reply::State(VringState::default()), context);
+                return (Reply::State(VringState::default()), self.context);
             }
         };
         (reply, None)

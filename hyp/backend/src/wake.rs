@@ -3,12 +3,11 @@
 use alloc::boxed::Box;
 use alloc::format;
 use core::hint::spin_loop;
-use core::sync::atomic::{AtomicPtr, Ordering};
 
 use hyp_rt::event::Event;
-use hyp_rt::handle::Handle;
 use hyp_rt::sync::Mutex;
-use hyp_rt::{thread, vei};
+use hyp_rt::thread;
+use hyp_rt::vei::UserContext;
 
 use crate::Result;
 use crate::args::Wake;
@@ -19,13 +18,8 @@ const STACK_SIZE: usize = 64 << 10;
 /// Bytes of the handler's.
 const HANDLER_STACK_SIZE: usize = 32 << 10;
 
-/// Starts the data path on `hart`. Where it is woken by user virtual event interrupts, the answer is its context.
-pub fn start(
-    wake: Wake,
-    hart: usize,
-    data: &'static Data,
-    kick: &'static Mutex<Option<Event>>,
-) -> Result<Option<Handle>> {
+/// Starts the data path on `hart`. Where it is woken by user virtual event interrupts, the answer is its context's handle.
+pub fn start(wake: Wake, hart: usize, data: &'static Data, kick: &'static Mutex<Option<Event>>) -> Result<Option<u32>> {
     let failed = |error: hyp_abi::Error| format!("the data path's thread: {error}");
     match wake {
         Wake::Event | Wake::Poll => {
@@ -38,12 +32,11 @@ pub fn start(
             Ok(None)
         }
         Wake::Vei => {
-            DATA.store(core::ptr::from_ref(data).cast_mut(), Ordering::Release);
-            let context: &'static Mutex<Option<Handle>> = Box::leak(Box::default());
-            thread::spawn(STACK_SIZE, move || be_interrupted(hart, context)).map_err(failed)?;
+            let number: &'static Mutex<Option<u32>> = Box::leak(Box::default());
+            thread::spawn(STACK_SIZE, move || be_interrupted(hart, data, number)).map_err(failed)?;
             loop {
-                if let Some(context) = context.lock().take() {
-                    return Ok(Some(context));
+                if let Some(number) = number.lock().take() {
+                    return Ok(Some(number));
                 }
                 hyp_rt::sys::yield_now();
             }
@@ -95,27 +88,23 @@ fn serve(data: &Data) -> u64 {
     }
 }
 
-/// The handler's data. A handler has no arguments but its vectors.
-static DATA: AtomicPtr<Data> = AtomicPtr::new(core::ptr::null_mut());
-
 /// Makes a user context of the calling thread, and sleeps whenever the kernel has nothing for it.
-fn be_interrupted(hart: usize, context: &Mutex<Option<Handle>>) {
-    let made = thread::pin(hart).and_then(|()| vei::register(hart, HANDLER_STACK_SIZE, handler));
-    match made {
-        Ok(handle) => *context.lock() = Some(handle),
+fn be_interrupted(hart: usize, data: &'static Data, number: &Mutex<Option<u32>>) {
+    match UserContext::new(hart, HANDLER_STACK_SIZE, |vectors| handle(data, vectors)) {
+        Ok(context) => {
+            *number.lock() = Some(context.handle().raw());
+            while context.wait().is_ok() {}
+        }
         Err(error) => {
             hyp_rt::eprintln!("backend: user context: {error}");
             hyp_rt::sys::exit(crate::FAILED);
         }
     }
-    while vei::wait().is_ok() {}
 }
 
 /// Serves the queues whose vectors were sent. Wherever it runs, nobody else of this process runs on this hart.
-fn handler(vectors: u64) {
-    // SAFETY: set before the context was made, to data that lives for ever.
-    let Some(data) = (unsafe { DATA.load(Ordering::Acquire).as_ref() }) else { return };
-    // Control holds the lock, on another hart: it looks at the queues when it is done.
+fn handle(data: &Data, vectors: u64) {
+    // Control may have the lock, on another hart: it looks at the queues when it is done.
     let Some(mut live) = data.live.try_lock() else { return };
     if let Some(live) = &mut *live {
         let served = live.drain(vectors as u32);

@@ -5,9 +5,10 @@ use core::sync::atomic::{AtomicI32, Ordering};
 
 use alloc::sync::Arc;
 
+use crate::arch::time;
 use crate::mm::{frame, heap};
 use crate::proc::load::{self, INIT, Start};
-use crate::sched::{self, thread::Thread};
+use crate::sched::{self, thread::Thread, timer};
 use crate::stats::{KINDS, Kind, live};
 use crate::sync::Once;
 use crate::vm::hardware;
@@ -64,6 +65,15 @@ fn compare(before: &(usize, [usize; KINDS.len()], usize)) -> bool {
     false
 }
 
+/// Workers end by themselves, soon after the device that they serve: none that does not is waited for longer than a tenth of a second.
+fn wait_for_workers(before: &(usize, [usize; KINDS.len()], usize)) {
+    let threads = |kinds: &[usize; KINDS.len()]| kinds[Kind::Thread as usize];
+    let deadline = time() + timer::timebase() / 10;
+    while threads(&KINDS.map(live)) != threads(&before.1) && time() < deadline {
+        sched::park(Some(time() + timer::timebase() / 10_000));
+    }
+}
+
 extern "C" fn main(_: usize) {
     let before = inventory();
     let arguments = boot::arguments();
@@ -79,6 +89,7 @@ extern "C" fn main(_: usize) {
     while EXIT_CODE.load(Ordering::Acquire) == RUNNING || live(Kind::Process) != 0 {
         sched::park(None);
     }
+    wait_for_workers(&before);
     let complete = compare(&before);
     debug_assert!(complete, "something leaked");
     power::off(EXIT_CODE.load(Ordering::Acquire))

@@ -26,4 +26,5 @@ mod stats;
 mod sync;
 mod syscall;
 mod trap;
+mod vhost;
 mod vm;

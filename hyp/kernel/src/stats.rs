@@ -29,10 +29,12 @@ pub enum Kind {
     IoEvent,
     /// Events bound to interrupts.
     IrqEvent,
+    /// Workers of vhost devices.
+    Worker,
 }
 
 /// All kinds, for reports.
-pub const KINDS: [Kind; 11] = [
+pub const KINDS: [Kind; 12] = [
     Kind::Process,
     Kind::Thread,
     Kind::Vm,
@@ -44,6 +46,7 @@ pub const KINDS: [Kind; 11] = [
     Kind::Message,
     Kind::IoEvent,
     Kind::IrqEvent,
+    Kind::Worker,
 ];
 
 static LIVE: [AtomicUsize; KINDS.len()] = [const { AtomicUsize::new(0) }; _];

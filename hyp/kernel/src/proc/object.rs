@@ -10,6 +10,7 @@ use crate::ipc::event::Event;
 use crate::ipc::shared::SharedMemory;
 use crate::proc::child::Child;
 use crate::proc::process::Process;
+use crate::vhost::Vhost;
 use crate::vm::Vm;
 use crate::vm::line::VcpuLine;
 
@@ -53,6 +54,8 @@ objects! {
     Shared(SharedMemory) = shared, travels: true;
     /// An end of a channel. Which may travel where is the channel's own rule.
     Channel(ChannelEnd) = channel, travels: true;
+    /// A device that a worker serves. Its monitor's alone.
+    Vhost(Vhost) = vhost, travels: false;
     /// A child, which lives no longer than the handles to it: so they must stay
     /// with its parent.
     Child(Child) = child, travels: false;

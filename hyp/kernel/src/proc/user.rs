@@ -85,6 +85,12 @@ unsafe impl Plain for hyp_abi::stats::ThreadStats {}
 unsafe impl Plain for hyp_abi::stats::HostStats {}
 // SAFETY: words.
 unsafe impl Plain for hyp_abi::stats::HartStats {}
+// SAFETY: eight 32-bit words and three of 64 bits.
+unsafe impl Plain for hyp_abi::vhost::VhostSpec {}
+// SAFETY: two 32-bit words and four of 64 bits.
+unsafe impl Plain for hyp_abi::vhost::VhostQueue {}
+// SAFETY: words.
+unsafe impl Plain for hyp_abi::vhost::VhostStatus {}
 // SAFETY: a word.
 unsafe impl Plain for u64 {}
 

@@ -5,6 +5,7 @@ mod machine;
 mod memory;
 mod processes;
 mod threads;
+mod vhost;
 
 use hyp_abi::error::{Error, encode};
 use hyp_abi::syscall as number;
@@ -63,6 +64,10 @@ fn dispatch(call: usize, [a0, a1, a2]: [usize; 3]) -> Result<usize, Error> {
         number::IO_EVENT => machine::io_event(a0, a1).map(done),
         number::IRQ_EVENT => machine::irq_event(a0, a1).map(done),
         number::HOST_STATS => processes::host_stats(a0, a1, a2),
+        number::VHOST_CREATE => vhost::create(a0),
+        number::VHOST_QUEUE => vhost::queue(a0, a1).map(done),
+        number::VHOST_STOP => vhost::stop(a0).map(done),
+        number::VHOST_STATUS => vhost::status(a0, a1).map(done),
         _ => Err(Error::NotSupported),
     }
 }

@@ -30,10 +30,9 @@ use rv_virtio::features;
 use rv_virtio::transport::mmio::Identity;
 use rv_virtio::transport::mmio::offsets::QUEUE_NOTIFY;
 
-use crate::Result;
 use crate::guest::Guest;
 use crate::memory::SharedMemory;
-use crate::peer;
+use crate::{Result, crew, peer};
 
 /// VEIRQ of queue 0; the others follow.
 pub const FIRST_VEIRQ: u32 = 1;
@@ -90,6 +89,9 @@ pub fn connect(args: &Args, guest: &Guest) -> Result<Option<Connected>> {
             let (front, process) = process::connect(args, guest, &parts, queues)?;
             backend = Some(process);
             let context = front.context();
+            if let Some((handle, _)) = context {
+                trust(args, guest, handle).map_err(refused)?;
+            }
             let to = |queue: u32| match &context {
                 Some((handle, vector)) => (TO_CONTEXT, handle.raw(), vector + queue),
                 None => (TO_EVENT, parts.kick.handle().raw(), 1 << queue),
@@ -100,6 +102,16 @@ pub fn connect(args: &Args, guest: &Guest) -> Result<Option<Connected>> {
     };
     let slot = Slot::new(identity, backing, args.completion == Completion::Line);
     Ok(Some(Connected { slot, peer, _backend: backend }))
+}
+
+/// Puts our guest, the one that computes and the backend's handler into one trust domain: they are all ours. Only the profile without banked
+/// registers asks for it.
+fn trust(args: &Args, guest: &Guest, context: &hyp_rt::handle::Handle) -> hyp_rt::sys::Result<()> {
+    vei::join_domain(context.number(), guest.vm.handle())?;
+    if args.other_work {
+        vei::join_domain(context.number(), crew::work_vm())?;
+    }
+    Ok(())
 }
 
 /// Events, memory and, for a network adapter, its peer.
@@ -167,7 +179,7 @@ fn kicks(
             let (kind, target, bits) = target(queue);
             let hart = args.backend_hart as u32;
             let veirq = FIRST_VEIRQ + queue;
-            vei::route(&guest.vm, &VeiRoute { veirq, kind, target, bits, policy: FIXED, hart, ..VeiRoute::default() })?;
+            guest.vm.add_route(&VeiRoute { veirq, kind, target, bits, policy: FIXED, hart, ..VeiRoute::default() })?;
         } else if args.mechanism != Mechanism::VhostUserPoll {
             guest.vm.io_event(&IoEvent {
                 gpa: VIRTIO + QUEUE_NOTIFY,
