@@ -18,6 +18,7 @@ pub mod event;
 pub mod process;
 pub mod stats;
 pub mod syscall;
+pub mod vei;
 pub mod vm;
 
 pub use error::Error;

@@ -147,6 +147,28 @@ syscalls! {
     /// `(host_ptr, harts_ptr, count)`: fills [`crate::stats::HostStats`] and
     /// `count` elements of [`crate::stats::HartStats`] → number of harts filled.
     HOST_STATS = 66;
+
+    /// `(vm, spec_ptr)`: see [`crate::vei::VeiRoute`]. `AlreadyExists` when the
+    /// VEIRQ has a route, `OutOfMemory` when the hart has no number left.
+    VEI_ROUTE = 80;
+    /// `(vm, veirq)`: takes a route away. Nothing that was sent before arrives
+    /// afterwards.
+    VEI_UNROUTE = 81;
+    /// `(spec_ptr)` → handle of a context whose handler belongs to the calling
+    /// thread, see [`crate::vei::UserContextSpec`]. It lives as long as the
+    /// thread. One per thread.
+    USER_CONTEXT_CREATE = 82;
+    /// `(deadline)` → [`crate::vei::wait`]: sleeps until a doorbell schedules the
+    /// calling thread for its context, or an evicted handler of it is done.
+    /// Waits as `EVENT_WAIT` does. The thread has user interrupts on.
+    USER_CONTEXT_WAIT = 83;
+    /// `(one, other)` → number of the trust domain that both, each a VM or a
+    /// user context, now belong to: the one that `one` had, or a new one. Within
+    /// a domain, profile 0 shows the guests' registers to the handlers: it is
+    /// the decision of who has the handles, a common parent as a rule.
+    VEI_DOMAIN = 84;
+    /// `(info_ptr)`: fills [`crate::vei::VeiInfo`].
+    VEI_INFO = 85;
 }
 
 /// Flag of `MAP`: back with 2 MiB pages, which are zeroed whole at first touch.

@@ -10,6 +10,7 @@ use crate::init;
 use crate::proc::address_space::AddressSpace;
 use crate::sched::{self, thread::Thread};
 use crate::sync::SpinLock;
+use crate::vei::{ContextRef, ProcessVei};
 use crate::vm::Vm;
 use crate::vm::vcpu::VcpuLine;
 
@@ -25,6 +26,8 @@ pub enum Object {
     Vm(Arc<Vm>),
     /// What other threads may do with a vCPU; the rest is its thread's.
     Vcpu(Arc<VcpuLine>),
+    /// A user context, which lives as long as its thread.
+    UserContext(Arc<ContextRef>),
 }
 
 /// A process. Lock order: `threads`, `handles`, a VM's memory, `space`.
@@ -36,6 +39,8 @@ pub struct Process {
     handles: SpinLock<Vec<Option<Object>>>,
     threads: SpinLock<Vec<Arc<Thread>>>,
     dying: AtomicBool,
+    /// For user contexts.
+    pub vei: ProcessVei,
     /// Last, because fields are dropped in order: when it goes, all else is gone.
     end: EndSignal,
 }
@@ -49,6 +54,7 @@ impl Process {
             handles: SpinLock::new(Vec::new()),
             threads: SpinLock::new(Vec::new()),
             dying: AtomicBool::new(false),
+            vei: ProcessVei::default(),
             end: EndSignal { exit_code: AtomicI32::new(0), initial },
         })
     }
@@ -114,7 +120,7 @@ impl Process {
     pub fn vm(&self, handle: usize) -> Result<Arc<Vm>, Error> {
         match self.object(handle)? {
             Object::Vm(vm) => Ok(vm),
-            Object::Vcpu(_) => Err(Error::BadHandle),
+            _ => Err(Error::BadHandle),
         }
     }
 
@@ -122,10 +128,20 @@ impl Process {
     pub fn vcpu_line(&self, handle: usize) -> Result<Arc<VcpuLine>, Error> {
         match self.object(handle)? {
             Object::Vcpu(line) => Ok(line),
-            Object::Vm(_) => Err(Error::BadHandle),
+            _ => Err(Error::BadHandle),
         }
     }
 
+    /// The user context behind a handle.
+    pub fn user_context(&self, handle: usize) -> Result<Arc<ContextRef>, Error> {
+        match self.object(handle)? {
+            Object::UserContext(context) => Ok(context),
+            _ => Err(Error::BadHandle),
+        }
+    }
+
+    /// stub
+    pub fn event(&self, _: usize) -> Result<Arc<crate::ipc::event::Event>, Error> { Err(Error::BadHandle) }
     /// Gives a handle back.
     pub fn remove_handle(&self, handle: usize) -> Result<Object, Error> {
         let mut handles = self.handles.lock();

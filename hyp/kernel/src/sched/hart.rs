@@ -156,6 +156,14 @@ impl Hart {
         }
     }
 
+    /// Names a thread to let go of, which is not the current one: its stack is
+    /// being left.
+    pub fn set_previous(&self, thread: Arc<Thread>) {
+        // SAFETY: only this hart touches the cell, with interrupts off.
+        let none = unsafe { (*self.previous.get()).replace(thread) };
+        assert!(none.is_none(), "two threads are being switched out");
+    }
+
     /// Lets go of the thread that was switched away from: others may run it
     /// now, and if it is dead this frees it.
     pub fn release_previous(&self) {

@@ -21,6 +21,7 @@ use crate::arch::{MARKER_WAKE, wait_for_interrupt};
 use crate::mm::kernel_map;
 use crate::sched::hart::{Hart, harts, this_hart};
 use crate::sched::thread::{State, Thread};
+use crate::vei;
 use crate::sync::{disable_interrupts, restore_interrupts};
 use crate::{csr_clear, csr_read, marker};
 
@@ -91,7 +92,7 @@ pub fn interrupt(thread: &Arc<Thread>) {
 /// Puts a ready thread into a queue: where it ran last, or on an idle hart when
 /// that one is busy. A thread that is still being switched out must go to the
 /// queue of that hart, which cannot take it before it is done.
-fn enqueue(thread: Arc<Thread>) {
+pub fn enqueue(thread: Arc<Thread>) {
     let last = harts()[thread.last_hart.load(Ordering::Relaxed)];
     let stays = thread.on_cpu.load(Ordering::Acquire) || last.is_idle();
     let target = if stays { last } else { idle_hart().unwrap_or(last) };
@@ -134,7 +135,8 @@ pub fn preempt() {
 
 /// Ends the calling thread if its process is dying.
 pub fn end_if_dying() {
-    if current().process.as_ref().is_some_and(|process| process.is_dying()) {
+    let thread = current();
+    if thread.process.as_ref().is_some_and(|process| process.is_dying()) || thread.vei.must_end() {
         exit_thread();
     }
 }
@@ -151,6 +153,7 @@ pub fn exit_thread() -> ! {
         sched.exiting = true;
     }
     thread.release_vcpu();
+    vei::context::thread_exits(thread);
     if let Some(process) = &thread.process {
         process.remove_thread(thread.id);
     }
@@ -159,16 +162,37 @@ pub fn exit_thread() -> ! {
     unreachable!("a dead thread was scheduled")
 }
 
+/// stub
+pub fn pin(_: usize) {}
+/// Gives the hart away, and this thread's place on it: its state is such that it
+/// is not scheduled again as it is.
+pub fn leave() -> ! {
+    disable_interrupts();
+    schedule();
+    unreachable!("a thread without a place was scheduled")
+}
+
+/// What `preempt` decides, for callers that must not switch.
+pub fn wants_to_switch() -> bool {
+    let wanted = timer::shorten_slice() && !this_hart().queue.lock().is_empty();
+    if !wanted {
+        timer::rearm();
+    }
+    wanted
+}
+
 /// Switches to the next thread. The caller has set the state of the current
 /// one: still ready (it goes to the end of the queue), parked or dead. With
 /// interrupts off; returns when the thread runs again, maybe on another hart.
 fn schedule() {
+    debug_assert!(!vei::hart::handler_is_active(), "the scheduler was called for a handler in HCS");
     let hart = this_hart();
     let previous = current();
     previous.check_stack();
     // This answers every request so far: they all ask to look at the queue, or
     // to look whether the process is dying, which a thread does when it goes on.
     csr_clear!("sip", INT_SSI);
+    vei::hart::serve_requests();
     let next = hart.take_next(previous);
     if core::ptr::eq(Arc::as_ptr(&next), previous) {
         timer::new_slice();
@@ -203,9 +227,10 @@ fn activate_space(previous: &Thread, next: &Thread) {
     if from == to {
         return;
     }
-    kernel_map::activate(to.unwrap_or_else(kernel_map::root));
-    if to.is_some() {
-        // All spaces share ASID 0.
+    let own = next.process.as_ref().map_or(0, |process| process.vei.satp_bits());
+    kernel_map::activate_with(to.unwrap_or_else(kernel_map::root), own);
+    if to.is_some() && own == 0 {
+        // All spaces without an ASID of their own share 0.
         crate::arch::sfence_vma_all();
     }
 }
@@ -231,7 +256,9 @@ fn serve_pending() {
     let pending = csr_read!("sip") & csr_read!("sie");
     if pending & INT_SSI != 0 {
         csr_clear!("sip", INT_SSI);
+        vei::hart::serve_requests();
     }
+    vei::hart::serve_pending(pending);
     if pending & INT_STI != 0 {
         timer::expired();
     }

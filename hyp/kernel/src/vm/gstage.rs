@@ -17,6 +17,7 @@ use crate::mm::tree::{Sv39x4, Tree};
 use crate::proc::address_space::Access;
 use crate::proc::process::Process;
 use crate::sync::SpinLock;
+use crate::vei::{self, VmVei};
 use crate::vm::hardware::Vmid;
 use crate::vm::uer;
 use crate::vm::vcpu::VcpuLine;
@@ -76,6 +77,8 @@ pub struct Vm {
     /// they are without the lock.
     lowest: AtomicU64,
     highest: AtomicU64,
+    /// Where what its guest sends goes.
+    pub vei: VmVei,
     /// Interrupt lines of its vCPUs; the index is the guest's hart number.
     vcpus: SpinLock<Vec<Weak<VcpuLine>>>,
 }
@@ -99,6 +102,7 @@ impl Vm {
         let memory = Memory { regions: [None; _], uer: [None; _], tree };
         Ok(Arc::new(Self {
             memory: SpinLock::new(memory),
+            vei: VmVei::new(vmid.0),
             vmid,
             hgatp,
             process: Arc::downgrade(process),
@@ -270,6 +274,8 @@ impl Region {
 
 impl Drop for Vm {
     fn drop(&mut self) {
+        // First of all: other VMs may get the VMID.
+        vei::route::close(self);
         // No vCPU is left, so no hart walks the tables. If the process is gone
         // too, its areas need no counting any more.
         if let Some(process) = self.process.upgrade() {

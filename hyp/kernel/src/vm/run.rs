@@ -24,7 +24,7 @@ use crate::{csr_clear, csr_read, csr_write};
 /// Cause with which [`uer_exit`] ends the guest's run; no hardware cause.
 const CAUSE_UER_EXIT: u64 = 0x100;
 /// The same, but the guest goes on.
-const CAUSE_UER_RESUME: u64 = 0x101;
+pub const CAUSE_UER_RESUME: u64 = 0x101;
 
 /// Runs the calling thread's vCPU until its VMM is needed.
 #[inline]
@@ -127,10 +127,18 @@ fn run_loop(thread: &Thread) -> Result<(), Error> {
     }
 }
 
-fn is_asked_to_return(thread: &Thread) -> bool {
+/// Whether the VMM wants `VCPU_RUN` to return.
+pub fn is_asked_to_return(thread: &Thread) -> bool {
     let page = vcpu(thread).run_page();
     // SAFETY: as in `begin`. Volatile, because the VMM's other threads write it.
     unsafe { (&raw const (*page).request_exit).read_volatile() != 0 }
+}
+
+/// The thread's guest goes on at `pc` with these registers: a handler in HCS that
+/// interrupted it was evicted.
+pub fn take_from_handler(thread: &Thread, x: &[u64; 32], pc: u64, from_supervisor: bool) {
+    assert!(thread.in_guest(), "HCS without a guest");
+    vcpu(thread).take_from_handler(x, pc, from_supervisor);
 }
 
 /// WFI: sleeps until the guest has an interrupt that it enabled.

@@ -22,6 +22,7 @@ use crate::proc::process::Process;
 use crate::sched::hart::this_hart;
 use crate::sched::thread::Thread;
 use crate::sched::{self, timer};
+use crate::vei;
 use crate::vm::Vm;
 use crate::vm::context::{FloatRegisters, GuestCsrs};
 use crate::vm::hardware::{HOST_HSTATUS, has_vmids};
@@ -199,6 +200,7 @@ impl Vcpu {
         self.load_float();
         self.frame.sstatus = self.frame.sstatus & !SSTATUS_SPP | self.mode << 8;
         uer::load(self.redirected_causes);
+        vei::load(&self.vm);
         hart.last_vcpu.set(self.id);
         self.last_hart = hart.index;
         self.is_loaded = true;
@@ -212,6 +214,7 @@ impl Vcpu {
         csr_write!("hstatus", HOST_HSTATUS);
         self.mode = (self.frame.sstatus & SSTATUS_SPP) >> 8;
         uer::unload();
+        vei::unload();
         self.unload_float();
         self.csrs.unload();
         csr_write!("hgatp", 0);
