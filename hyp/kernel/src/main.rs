@@ -17,7 +17,6 @@ mod arch;
 mod boot;
 mod console;
 mod init;
-mod ipc;
 mod mm;
 mod power;
 mod proc;

@@ -24,6 +24,7 @@ pub mod stats;
 pub mod sync;
 pub mod sys;
 pub mod thread;
+pub mod vei;
 pub mod vm;
 
 pub use hyp_abi as abi;

@@ -26,8 +26,6 @@ pub enum Object {
     Vm(Arc<Vm>),
     /// What other threads may do with a vCPU; the rest is its thread's.
     Vcpu(Arc<VcpuLine>),
-    /// A user context, which lives as long as its thread.
-    UserContext(Arc<ContextRef>),
 }
 
 /// A process. Lock order: `threads`, `handles`, a VM's memory, `space`.
@@ -132,16 +130,6 @@ impl Process {
         }
     }
 
-    /// The user context behind a handle.
-    pub fn user_context(&self, handle: usize) -> Result<Arc<ContextRef>, Error> {
-        match self.object(handle)? {
-            Object::UserContext(context) => Ok(context),
-            _ => Err(Error::BadHandle),
-        }
-    }
-
-    /// stub
-    pub fn event(&self, _: usize) -> Result<Arc<crate::ipc::event::Event>, Error> { Err(Error::BadHandle) }
     /// Gives a handle back.
     pub fn remove_handle(&self, handle: usize) -> Result<Object, Error> {
         let mut handles = self.handles.lock();

@@ -162,8 +162,6 @@ pub fn exit_thread() -> ! {
     unreachable!("a dead thread was scheduled")
 }
 
-/// stub
-pub fn pin(_: usize) {}
 /// Gives the hart away, and this thread's place on it: its state is such that it
 /// is not scheduled again as it is.
 pub fn leave() -> ! {

@@ -204,8 +204,6 @@ impl Thread {
         unsafe { (*self.entry.get()).hart = ptr::from_ref(hart) as usize };
     }
 
-    /// stub
-    pub fn set_pinned(&self, _: usize) {}
     /// Its entry record.
     pub fn entry(&self) -> *mut EntryRecord {
         self.entry.get()

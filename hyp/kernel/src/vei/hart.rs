@@ -20,7 +20,7 @@ use crate::sync::{Once, SpinLock, disable_interrupts, restore_interrupts};
 use crate::vei::context::UserContext;
 use crate::vei::regs::{self, HUCPEND, HUCT, HUCUR, HUSAVE, HVEICTL, HVEIDIR, HVEIFENCE, HVSLOT, STOPVEI};
 use crate::vei::route::Route;
-use crate::vei::{is_banked, is_supported, map, stats};
+use crate::vei::{has_hcs, is_banked, is_supported, map, stats};
 use crate::vm::Vm;
 use crate::csr_set;
 
@@ -93,7 +93,9 @@ pub fn init_hart() {
     regs::write::<HVSLOT>(0);
     regs::write::<HUCUR>(0);
     regs::write::<HUCPEND>(0);
-    regs::write::<HUSAVE>(hart.save.phys().0 as u64);
+    if has_hcs() {
+        regs::write::<HUSAVE>(hart.save.phys().0 as u64);
+    }
     regs::write::<HUCT>(huct::of(hart.contexts.phys().0 as u64));
     regs::write::<HVEIDIR>(map::directory_register());
     regs::write::<HVEIFENCE>(hveifence::ALL);
@@ -196,7 +198,7 @@ pub fn serve_pending(pending: u64) {
 /// With a vCPU, into the hart.
 pub fn load(vm: &Vm) {
     let hart = this();
-    let has_users = hart.user_count.load(Ordering::Relaxed) != 0;
+    let has_users = has_hcs() && hart.user_count.load(Ordering::Relaxed) != 0;
     let flag = |condition, bit| if condition { bit } else { 0 };
     let domain = vm.vei.domain().load(Ordering::Relaxed);
     let bits = flag(vm.vei.may_send(), ctl::VSE) | flag(has_users, ctl::UVE) | flag(is_banked(), ctl::BANK);

@@ -35,6 +35,7 @@ pub use map::VmVei;
 
 static SUPPORTED: AtomicBool = AtomicBool::new(false);
 static BANK: AtomicBool = AtomicBool::new(true);
+static HCS: AtomicBool = AtomicBool::new(false);
 
 /// Whether the machine has VEI and HCS.
 #[inline]
@@ -48,6 +49,12 @@ pub fn is_banked() -> bool {
     BANK.load(Ordering::Relaxed)
 }
 
+/// Whether the machine switches to handlers by itself. Without it, doorbells do.
+#[inline]
+pub fn has_hcs() -> bool {
+    HCS.load(Ordering::Relaxed)
+}
+
 /// Tables of all harts, on the boot hart, before anything is counted.
 pub fn init() {
     if !uer::is_supported() || !crate::vm::world_switch::has_hveictl() {
@@ -55,6 +62,7 @@ pub fn init() {
     }
     let words = || boot::arguments().split_ascii_whitespace();
     BANK.store(!words().any(|word| word == "bank=0"), Ordering::Relaxed);
+    HCS.store(crate::vm::world_switch::has_husave(), Ordering::Relaxed);
     asid::probe();
     map::init();
     hart::init();
