@@ -14,6 +14,8 @@ images! {
     HYP = "hyp.elf";
     /// Its virtual-machine monitor.
     VMM = "vmm.elf";
+    /// Tests of VEI and HCS, a program of the hypervisor.
+    VEITEST = "veitest.elf";
     /// The guest of the console experiments.
     CONSOLE = "console.elf";
 }

@@ -6,13 +6,15 @@ use core::sync::atomic::{AtomicI32, Ordering};
 use alloc::sync::Arc;
 
 use crate::mm::{frame, heap};
-use crate::proc::load;
+use crate::proc::load::{self, INIT, Start};
 use crate::sched::{self, thread::Thread};
+use crate::stats::{KINDS, Kind, live};
 use crate::sync::Once;
+use crate::vm::hardware;
 use crate::{boot, log, power};
 
-/// Program that is started.
-const INITIAL: &str = "vmm";
+/// Program that is started if the kernel's arguments name none.
+const DEFAULT: &str = "vmm";
 /// Exit code when it cannot be started.
 const LOAD_FAILED: i32 = 127;
 /// "Still running" in [`EXIT_CODE`]: no process exits with it, see `process_ended`.
@@ -28,29 +30,56 @@ pub fn start() {
     sched::start(thread);
 }
 
-/// The initial process and all that it had are gone.
-pub fn process_ended(code: i32) {
-    EXIT_CODE.store(code.max(RUNNING + 1), Ordering::Release);
-    sched::unpark(THREAD.get());
+/// A process and all that it had are gone; with its code if it is the initial one.
+pub fn process_ended(initial: Option<i32>) {
+    if let Some(code) = initial {
+        EXIT_CODE.store(code.max(RUNNING + 1), Ordering::Release);
+    }
+    if EXIT_CODE.load(Ordering::Acquire) != RUNNING {
+        sched::unpark(THREAD.get());
+    }
 }
 
-fn pages() -> usize {
-    frame::free_pages() + heap::pages()
+/// Everything that must be as it was: pages, objects of each kind, VMIDs.
+fn inventory() -> (usize, [usize; KINDS.len()], usize) {
+    (frame::free_pages() + heap::pages(), KINDS.map(live), hardware::vmids_taken())
 }
 
-extern "C" fn main(_: usize) {
-    let before = pages();
-    if let Err(error) = load::spawn_initial(INITIAL, boot::arguments()) {
-        log!("cannot start {INITIAL}: {error}");
-        power::off(LOAD_FAILED);
+/// Tells what a second inventory lacks or has too much.
+fn compare(before: &(usize, [usize; KINDS.len()], usize)) -> bool {
+    let now = inventory();
+    if now == *before {
+        return true;
     }
-    while EXIT_CODE.load(Ordering::Acquire) == RUNNING {
-        sched::park(None);
-    }
-    let missing = before as isize - pages() as isize;
+    let missing = before.0 as isize - now.0 as isize;
     if missing != 0 {
         log!("{missing} pages were not given back");
     }
-    debug_assert_eq!(missing, 0, "pages leaked");
+    for (index, kind) in KINDS.iter().enumerate().filter(|(index, _)| now.1[*index] != before.1[*index]) {
+        log!("{kind:?}: {} at the start, {} at the end", before.1[index], now.1[index]);
+    }
+    if now.2 != before.2 {
+        log!("{} VMIDs at the start, {} at the end", before.2, now.2);
+    }
+    false
+}
+
+extern "C" fn main(_: usize) {
+    let before = inventory();
+    let arguments = boot::arguments();
+    let name = arguments.split_ascii_whitespace().find_map(|word| word.strip_prefix(INIT)).unwrap_or(DEFAULT);
+    match load::spawn(Start { name, arguments, channel: None, initial: true }) {
+        Ok(process) => drop(process),
+        Err(error) => {
+            log!("cannot start {name}: {error}");
+            power::off(LOAD_FAILED);
+        }
+    }
+    // Its children end with it, but need not be through yet.
+    while EXIT_CODE.load(Ordering::Acquire) == RUNNING || live(Kind::Process) != 0 {
+        sched::park(None);
+    }
+    let complete = compare(&before);
+    debug_assert!(complete, "something leaked");
     power::off(EXIT_CODE.load(Ordering::Acquire))
 }

@@ -43,6 +43,38 @@ macro_rules! csr_clear {
     }};
 }
 
+/// Clears bits of a CSR and gives its former value.
+#[macro_export]
+macro_rules! csr_take {
+    ($name:literal, $value:expr) => {{
+        let value: u64 = $value;
+        let old: u64;
+        // SAFETY: as for `csr_write`.
+        unsafe {
+            ::core::arch::asm!(
+                concat!("csrrc {}, ", $name, ", {}"), out(reg) old, in(reg) value, options(nostack)
+            )
+        };
+        old
+    }};
+}
+
+/// Sets bits of a CSR and gives its former value.
+#[macro_export]
+macro_rules! csr_add {
+    ($name:literal, $value:expr) => {{
+        let value: u64 = $value;
+        let old: u64;
+        // SAFETY: as for `csr_write`.
+        unsafe {
+            ::core::arch::asm!(
+                concat!("csrrs {}, ", $name, ", {}"), out(reg) old, in(reg) value, options(nostack)
+            )
+        };
+        old
+    }};
+}
+
 /// Writes a CSR and gives its former value.
 #[macro_export]
 macro_rules! csr_swap {

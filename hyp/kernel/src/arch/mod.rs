@@ -45,6 +45,12 @@ pub fn wait_for_interrupt() {
     unsafe { asm!("wfi", options(nostack)) };
 }
 
+/// Orders everything before, CSR accesses too, with everything after.
+pub fn fence_all() {
+    // SAFETY: a fence.
+    unsafe { asm!("fence iorw, iorw", options(nostack)) };
+}
+
 /// Makes new instructions visible to this hart.
 pub fn fence_i() {
     // SAFETY: a fence.

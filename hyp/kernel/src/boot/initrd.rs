@@ -22,3 +22,10 @@ pub fn set(range: Option<(Phys, Phys)>) {
 pub fn find(name: &str) -> Result<Option<&'static [u8]>, CpioError> {
     Ok(cpio::find(ARCHIVE.get(), name.as_bytes())?.map(|entry| entry.data))
 }
+
+/// A file with its name as the archive has it, which lives as long as the kernel.
+pub fn find_named(name: &str) -> Result<Option<(&'static str, &'static [u8])>, CpioError> {
+    let Some(entry) = cpio::find(ARCHIVE.get(), name.as_bytes())? else { return Ok(None) };
+    let name = core::str::from_utf8(entry.name).unwrap_or("?");
+    Ok(Some((name.strip_prefix("./").unwrap_or(name), entry.data)))
+}

@@ -5,6 +5,7 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
+use hyp_abi::Error;
 use hyp_kernel::addr::{PAGE_SHIFT, PAGE_SIZE, Phys};
 
 use crate::arch::zero_pages;
@@ -148,8 +149,21 @@ pub fn allocate(order: usize) -> Option<Phys> {
     Some(Phys(page << PAGE_SHIFT))
 }
 
-/// Takes `2^order` pages filled with zeros.
+/// Pages that only the kernel's heap gets: what processes can ask for ends
+/// before, so that the kernel itself never runs out in the middle of something.
+const RESERVE: usize = 512;
+
+/// Whether there is memory for another object of the kernel's. Every system call
+/// that makes some, of bounded size, asks first.
+pub fn admit() -> Result<(), Error> {
+    if free_pages() > RESERVE { Ok(()) } else { Err(Error::OutOfMemory) }
+}
+
+/// Takes `2^order` pages filled with zeros, but none of the reserve.
 pub fn allocate_zeroed(order: usize) -> Option<Phys> {
+    if free_pages() < RESERVE + (1 << order) {
+        return None;
+    }
     let phys = allocate(order)?;
     // SAFETY: the block was just handed to us.
     unsafe { zero_pages(phys.direct(), PAGE_SIZE << order) };

@@ -2,6 +2,7 @@
 //! touched so far. Pages are made at the first fault, whoever causes it: the
 //! process, a system call that reads its memory, or its guest.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use hyp_abi::Error;
@@ -9,6 +10,7 @@ use hyp_kernel::addr::{HUGE_SIZE, PAGE_SIZE, Phys, USER_LIMIT, UserVirt};
 use hyp_kernel::pte::{self, Pte, R, U, W, X, level_size};
 
 use crate::arch::{fence_i, sbi, sfence_vma};
+use crate::ipc::shared::SharedMemory;
 use crate::mm::frame;
 use crate::mm::kernel_map;
 use crate::mm::tree::{Sv39, Tree, leaf_order};
@@ -21,7 +23,7 @@ pub const STACK_TOP: usize = USER_LIMIT - PAGE_SIZE;
 const AREAS_MAX: usize = 1024;
 
 /// Where an area's pages come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum Backing {
     /// Zeroed pages.
     Zero,
@@ -36,10 +38,27 @@ pub enum Backing {
     },
     /// One page of the kernel's, which the area does not own.
     Shared(Phys),
+    /// Large pages of a shared memory object, which has a page for each.
+    Object(Arc<SharedMemory>),
+}
+
+impl Backing {
+    /// Level of the leaves of the area.
+    const fn level(&self) -> usize {
+        match self {
+            Self::Huge | Self::Object(_) => 1,
+            Self::Zero | Self::Copy { .. } | Self::Shared(_) => 0,
+        }
+    }
+
+    /// Whether its pages go when the area goes.
+    const fn owns_pages(&self) -> bool {
+        !matches!(self, Self::Shared(_) | Self::Object(_))
+    }
 }
 
 /// A range of addresses of one kind.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub struct Area {
     start: usize,
     end: usize,
@@ -138,7 +157,7 @@ impl AddressSpace {
     /// Adds an area of `size` bytes (rounded up) where there is room, which
     /// `UNMAP` may give back.
     pub fn add_anywhere(&mut self, size: usize, backing: Backing) -> Result<usize, Error> {
-        let unit = if backing == Backing::Huge { HUGE_SIZE } else { PAGE_SIZE };
+        let unit = level_size(backing.level());
         if size == 0 || size > USER_LIMIT {
             return Err(Error::InvalidArgument);
         }
@@ -157,17 +176,19 @@ impl AddressSpace {
             Backing::Copy { data, .. } => Backing::Copy { start, data },
             other => other,
         };
+        let removable = !matches!(backing, Backing::Shared(_));
         self.add(start, start + size, R | W, backing)?;
         let index = self.position(start);
-        self.areas[index].removable = !matches!(backing, Backing::Shared(_));
+        self.areas[index].removable = removable;
         Ok(start)
     }
 
     /// Gives back the area that is exactly `start..start + size` (`size` rounded
-    /// up to pages).
-    pub fn remove(&mut self, start: usize, size: usize) -> Result<(), Error> {
+    /// up to pages). What is left of it is the caller's to drop, without the
+    /// lock: it may be the last user of a shared memory object.
+    pub fn remove(&mut self, start: usize, size: usize) -> Result<Area, Error> {
         let index = self.position(start);
-        let area = *self.areas.get(index).ok_or(Error::InvalidArgument)?;
+        let area = self.areas.get(index).ok_or(Error::InvalidArgument)?;
         let end = start.checked_add(size).and_then(|end| end.checked_next_multiple_of(PAGE_SIZE));
         if area.start != start || Some(area.end) != end || !area.removable {
             return Err(Error::InvalidArgument);
@@ -175,9 +196,9 @@ impl AddressSpace {
         if area.pins > 0 {
             return Err(Error::Busy);
         }
-        self.areas.remove(index);
-        self.release_pages(area);
-        Ok(())
+        let area = self.areas.remove(index);
+        self.release_pages(&area);
+        Ok(area)
     }
 
     /// Takes away the area of a shared page.
@@ -192,7 +213,24 @@ impl AddressSpace {
     /// Unmaps the pages of an area that was removed, and frees them once no
     /// hart can reach them through a stale translation: first all entries are
     /// cleared, then harts fenced, then frames freed.
-    fn release_pages(&mut self, area: Area) {
+    fn release_pages(&mut self, area: &Area) {
+        let pages = self.clear_entries(area);
+        if pages.is_empty() {
+            return;
+        }
+        shoot_down(area.start, area.end - area.start);
+        if !area.backing.owns_pages() {
+            return;
+        }
+        for (phys, level) in pages {
+            // SAFETY: `make_page` took the frame for this leaf alone, and no
+            // translation of it is left.
+            unsafe { frame::release(phys, leaf_order(level)) };
+        }
+    }
+
+    /// Clears all entries of an area; gives what was mapped, and at which level.
+    fn clear_entries(&mut self, area: &Area) -> Vec<(Phys, usize)> {
         let mut pages = Vec::new();
         let mut address = area.start;
         while address < area.end {
@@ -205,15 +243,7 @@ impl AddressSpace {
             }
             address = (address & !(size - 1)) + size;
         }
-        if pages.is_empty() {
-            return;
-        }
-        shoot_down(area.start, area.end - area.start);
-        for (phys, level) in pages {
-            // SAFETY: `make_page` took the frame for this leaf alone, and no
-            // translation of it is left.
-            unsafe { frame::release(phys, leaf_order(level)) };
-        }
+        pages
     }
 
     /// Makes sure that `address` can be accessed, and tells where it is.
@@ -228,7 +258,7 @@ impl AddressSpace {
             let page = Page { phys: pte.phys(), level: slot.level };
             return if pte.0 & access.flag() != 0 { Ok(page) } else { Err(Error::BadAddress) };
         }
-        let area = *self.area_at(address).ok_or(Error::BadAddress)?;
+        let area = self.area_at(address).ok_or(Error::BadAddress)?.clone();
         if area.flags & access.flag() == 0 {
             return Err(Error::BadAddress);
         }
@@ -244,11 +274,12 @@ impl AddressSpace {
     }
 
     fn make_page(&mut self, area: &Area, address: UserVirt) -> Result<Page, Error> {
-        let level = usize::from(area.backing == Backing::Huge);
+        let level = area.backing.level();
         let start = UserVirt(address.0 & !(level_size(level) - 1));
         let slot = self.tree.make(start, level)?;
-        let phys = match area.backing {
-            Backing::Shared(phys) => phys,
+        let phys = match &area.backing {
+            Backing::Shared(phys) => *phys,
+            Backing::Object(object) => object.page((start.0 - area.start) / HUGE_SIZE)?,
             _ => frame::allocate_zeroed(leaf_order(level)).ok_or(Error::OutOfMemory)?,
         };
         if let Backing::Copy { start: content, data } = area.backing {
@@ -285,9 +316,14 @@ impl AddressSpace {
 
 impl Drop for AddressSpace {
     fn drop(&mut self) {
-        // Run pages were taken out when their vCPUs were closed, so every leaf
-        // that is left owns its frame.
+        // Run pages were taken out when their vCPUs were closed. Once the leaves
+        // of objects are gone too, every leaf that is left owns its frame.
         debug_assert!(!self.areas.iter().any(|a| matches!(a.backing, Backing::Shared(_))));
+        for area in core::mem::take(&mut self.areas) {
+            if !area.backing.owns_pages() {
+                self.clear_entries(&area);
+            }
+        }
         self.tree.clear(&mut |pte, level| {
             // SAFETY: as above; no hart runs in this space any more.
             unsafe { frame::release(pte.phys(), leaf_order(level)) };

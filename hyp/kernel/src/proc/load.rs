@@ -12,13 +12,17 @@ use hyp_kernel::elf::{ElfError, PF_R, PF_W, PF_X, Program, Segment};
 use hyp_kernel::pte::{R, W, X};
 
 use crate::boot::initrd;
+use crate::ipc::channel::ChannelEnd;
 use crate::proc::address_space::{AddressSpace, Backing, STACK_TOP};
-use crate::proc::process::Process;
+use crate::proc::process::{Object, Process};
 use crate::proc::user;
 use crate::sched;
 use crate::sched::thread::{Thread, UserStart};
 
 const STACK_SIZE: usize = 1 << 20;
+/// The word of the kernel's arguments that names the initial program, which does
+/// not get to see it.
+pub const INIT: &str = "init=";
 
 /// Why a program could not be started.
 #[derive(Clone, Copy, Debug)]
@@ -47,23 +51,50 @@ impl fmt::Display for LoadError {
     }
 }
 
-/// Starts the initial process: when it ends, the machine powers off.
-pub fn spawn_initial(name: &'static str, arguments: &str) -> Result<(), LoadError> {
-    let file = initrd::find(name).map_err(LoadError::Archive)?.ok_or(LoadError::Missing)?;
+impl From<LoadError> for Error {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Archive(_) | LoadError::Missing => Self::NotFound,
+            LoadError::Elf(_) | LoadError::SharedPage => Self::InvalidArgument,
+            LoadError::Resources(error) => error,
+        }
+    }
+}
+
+/// What is started.
+pub struct Start<'a> {
+    /// Name of the program.
+    pub name: &'a str,
+    /// Its arguments, as words between blanks.
+    pub arguments: &'a str,
+    /// Becomes handle 0.
+    pub channel: Option<Arc<ChannelEnd>>,
+    /// When it ends, the machine powers off.
+    pub initial: bool,
+}
+
+/// Makes a process and starts its first thread.
+pub fn spawn(what: Start<'_>) -> Result<Arc<Process>, LoadError> {
+    let (name, file) = initrd::find_named(what.name).map_err(LoadError::Archive)?.ok_or(LoadError::Missing)?;
     let program = Program::parse(file).map_err(LoadError::Elf)?;
     let mut space = AddressSpace::new().map_err(LoadError::Resources)?;
     for segment in program.segments() {
         add_segment(&mut space, file, segment)?;
     }
     space.add(STACK_TOP - STACK_SIZE, STACK_TOP, R | W, Backing::Zero).map_err(|_| LoadError::SharedPage)?;
-    let words: Vec<&str> = core::iter::once(name).chain(arguments.split_ascii_whitespace()).collect();
+    let words: Vec<&str> = core::iter::once(name)
+        .chain(what.arguments.split_ascii_whitespace().filter(|word| !what.initial || !word.starts_with(INIT)))
+        .collect();
     let stack = push_arguments(&mut space, &words).map_err(LoadError::Resources)?;
     let start = UserStart { pc: program.entry, sp: stack, args: [words.len(), stack] };
-    let process = Process::new(name, space, true);
+    let process = Process::new(name, space, what.initial);
+    if let Some(channel) = what.channel {
+        process.add_handle(Object::Channel(channel)).map_err(LoadError::Resources)?;
+    }
     let thread = Thread::new_user(&process, start).map_err(LoadError::Resources)?;
     process.add_thread(&thread).map_err(LoadError::Resources)?;
-    sched::start(Arc::clone(&thread));
-    Ok(())
+    sched::start(thread);
+    Ok(process)
 }
 
 fn add_segment(space: &mut AddressSpace, file: &'static [u8], segment: Segment) -> Result<(), LoadError> {

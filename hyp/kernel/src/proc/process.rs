@@ -2,31 +2,23 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use hyp_abi::Error;
 
 use crate::init;
 use crate::proc::address_space::AddressSpace;
+use crate::proc::child::Status;
+pub use crate::proc::object::Object;
 use crate::sched::{self, thread::Thread};
+use crate::stats::{Counted, Kind};
 use crate::sync::SpinLock;
-use crate::vei::{ContextRef, ProcessVei};
-use crate::vm::Vm;
-use crate::vm::vcpu::VcpuLine;
+use crate::vei::ProcessVei;
 
 /// Most handles a process may have.
 const HANDLES_MAX: usize = 256;
 /// Most threads a process may have.
 const THREADS_MAX: usize = 256;
-
-/// What a handle stands for.
-#[derive(Clone)]
-pub enum Object {
-    /// A virtual machine.
-    Vm(Arc<Vm>),
-    /// What other threads may do with a vCPU; the rest is its thread's.
-    Vcpu(Arc<VcpuLine>),
-}
 
 /// A process. Lock order: `threads`, `handles`, a VM's memory, `space`.
 pub struct Process {
@@ -39,6 +31,7 @@ pub struct Process {
     dying: AtomicBool,
     /// For user contexts.
     pub vei: ProcessVei,
+    _live: Counted,
     /// Last, because fields are dropped in order: when it goes, all else is gone.
     end: EndSignal,
 }
@@ -53,8 +46,14 @@ impl Process {
             threads: SpinLock::new(Vec::new()),
             dying: AtomicBool::new(false),
             vei: ProcessVei::default(),
-            end: EndSignal { exit_code: AtomicI32::new(0), initial },
+            _live: Counted::new(Kind::Process),
+            end: EndSignal { status: Status::new(), initial },
         })
+    }
+
+    /// What is left when it is gone.
+    pub fn status(&self) -> Arc<Status> {
+        Arc::clone(&self.end.status)
     }
 
     /// Whether it was told to end.
@@ -86,13 +85,19 @@ impl Process {
         drop(thread);
     }
 
-    /// Tells all threads to end; the first code wins. The caller ends itself.
+    /// The thread with this number.
+    pub fn thread(&self, id: usize) -> Result<Arc<Thread>, Error> {
+        self.threads.lock().iter().find(|thread| thread.id == id).cloned().ok_or(Error::NotFound)
+    }
+
+    /// Tells all threads to end; the first code wins. A caller that is one of
+    /// them ends itself.
     pub fn exit(&self, code: i32) {
         let threads = self.threads.lock();
         if self.dying.swap(true, Ordering::AcqRel) {
             return;
         }
-        self.end.exit_code.store(code, Ordering::Relaxed);
+        self.end.status.set_code(code);
         threads.iter().for_each(sched::interrupt);
     }
 
@@ -104,33 +109,40 @@ impl Process {
             return Ok(free);
         }
         if handles.len() >= HANDLES_MAX {
+            drop(handles);
             return Err(Error::OutOfMemory);
         }
         handles.push(Some(object));
         Ok(handles.len() - 1)
     }
 
-    fn object(&self, handle: usize) -> Result<Object, Error> {
+    /// New handles for all objects, or for none.
+    pub fn add_handles(&self, objects: &[Object], numbers: &mut [u32]) -> Result<(), Error> {
+        for (index, object) in objects.iter().enumerate() {
+            match self.add_handle(object.clone()) {
+                Ok(number) => numbers[index] = number as u32,
+                Err(error) => {
+                    self.remove_handles(&numbers[..index]);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives handles back that were just made.
+    pub fn remove_handles(&self, numbers: &[u32]) {
+        for number in numbers {
+            drop(self.remove_handle(*number as usize));
+        }
+    }
+
+    /// What a handle stands for.
+    pub fn object(&self, handle: usize) -> Result<Object, Error> {
         self.handles.lock().get(handle).cloned().flatten().ok_or(Error::BadHandle)
     }
 
-    /// The VM behind a handle.
-    pub fn vm(&self, handle: usize) -> Result<Arc<Vm>, Error> {
-        match self.object(handle)? {
-            Object::Vm(vm) => Ok(vm),
-            _ => Err(Error::BadHandle),
-        }
-    }
-
-    /// The interrupt line of the vCPU behind a handle.
-    pub fn vcpu_line(&self, handle: usize) -> Result<Arc<VcpuLine>, Error> {
-        match self.object(handle)? {
-            Object::Vcpu(line) => Ok(line),
-            _ => Err(Error::BadHandle),
-        }
-    }
-
-    /// Gives a handle back.
+    /// Gives a handle back. The object is dropped by the caller, without a lock.
     pub fn remove_handle(&self, handle: usize) -> Result<Object, Error> {
         let mut handles = self.handles.lock();
         handles.get_mut(handle).and_then(Option::take).ok_or(Error::BadHandle)
@@ -145,16 +157,15 @@ impl Drop for Process {
     }
 }
 
-/// Tells the initial thread of the kernel that its process is gone.
+/// Tells who waits for the process that it is gone.
 struct EndSignal {
-    exit_code: AtomicI32,
+    status: Arc<Status>,
     initial: bool,
 }
 
 impl Drop for EndSignal {
     fn drop(&mut self) {
-        if self.initial {
-            init::process_ended(self.exit_code.load(Ordering::Relaxed));
-        }
+        self.status.set_ended();
+        init::process_ended(self.initial.then(|| self.status.code()));
     }
 }

@@ -69,6 +69,22 @@ unsafe impl Plain for hyp_abi::syscall::FileMapping {}
 unsafe impl Plain for hyp_abi::vm::MemoryRegion {}
 // SAFETY: 32 words.
 unsafe impl Plain for hyp_abi::vm::UerFrame {}
+// SAFETY: bytes and 32-bit words, in multiples of four bytes.
+unsafe impl Plain for hyp_abi::channel::Message {}
+// SAFETY: two words.
+unsafe impl Plain for hyp_abi::channel::ChannelPair {}
+// SAFETY: two 64-bit words and four of 32 bits.
+unsafe impl Plain for hyp_abi::event::IoEvent {}
+// SAFETY: six 32-bit words.
+unsafe impl Plain for hyp_abi::event::IrqEvent {}
+// SAFETY: words.
+unsafe impl Plain for hyp_abi::process::ProcessSpec {}
+// SAFETY: words.
+unsafe impl Plain for hyp_abi::stats::ThreadStats {}
+// SAFETY: words.
+unsafe impl Plain for hyp_abi::stats::HostStats {}
+// SAFETY: words.
+unsafe impl Plain for hyp_abi::stats::HartStats {}
 // SAFETY: a word.
 unsafe impl Plain for u64 {}
 

@@ -1,18 +1,20 @@
 //! What each hart has of its own. `tp` points to it while the kernel runs.
 
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cell::{Cell, UnsafeCell};
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::arch::csr::INT_SSI;
-use crate::arch::sbi;
-use crate::csr_set;
+use crate::arch::{self, sbi};
+use crate::sched;
+use crate::sched::queue::RunQueue;
 use crate::sched::thread::{State, Thread};
 use crate::sched::timer::Timers;
 use crate::sync::{Once, SpinLock};
+use crate::vei;
+use crate::{csr_read, csr_set, csr_take};
 
 /// A hart. Fields in cells are touched by the hart itself alone.
 #[repr(C)]
@@ -26,14 +28,19 @@ pub struct Hart {
     /// End of the stack that the hart boots on, which its idle thread keeps.
     pub boot_stack: usize,
     /// Threads that are ready.
-    pub queue: SpinLock<VecDeque<Arc<Thread>>>,
+    pub queue: SpinLock<RunQueue>,
     /// Deadlines.
     pub timers: Timers,
     /// The vCPU whose floating-point registers the hart holds (0 = none).
     pub fp_owner: Cell<usize>,
     /// The vCPU that was loaded last (0 = none).
     pub last_vcpu: Cell<usize>,
+    /// What is counted here; see [`Counters`].
+    pub counters: Counters,
     idle: AtomicBool,
+    /// Another hart has sent an interrupt that was not served yet: a second one
+    /// would tell nothing new.
+    kicked: AtomicBool,
     idle_thread: Once<Arc<Thread>>,
     /// The thread that was switched away from, until the switch is finished.
     previous: UnsafeCell<Option<Arc<Thread>>>,
@@ -44,6 +51,25 @@ pub struct Hart {
 unsafe impl Sync for Hart {}
 // SAFETY: as above.
 unsafe impl Send for Hart {}
+
+/// Counters of one hart. Only the hart itself writes them; others may read.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// `cycle` when the current thread was switched to.
+    pub switched_at: AtomicU64,
+    /// Switches of threads.
+    pub switches: AtomicU64,
+    /// Interrupts sent to other harts.
+    pub ipis_sent: AtomicU64,
+    /// Interrupts that needed not be sent.
+    pub ipis_saved: AtomicU64,
+}
+
+/// Adds to a counter that only the calling hart, with interrupts off, writes.
+#[inline]
+pub fn count(counter: &AtomicU64, amount: u64) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
+}
 
 static HARTS: Once<Vec<&'static Hart>> = Once::new();
 
@@ -78,11 +104,13 @@ impl Hart {
             index,
             hartid,
             boot_stack,
-            queue: SpinLock::new(VecDeque::new()),
+            queue: SpinLock::new(RunQueue::new()),
             timers: Timers::new(),
             fp_owner: Cell::new(0),
             last_vcpu: Cell::new(0),
+            counters: Counters::default(),
             idle: AtomicBool::new(false),
+            kicked: AtomicBool::new(false),
             idle_thread: Once::new(),
             previous: UnsafeCell::new(None),
         }))
@@ -91,6 +119,7 @@ impl Hart {
     /// Makes the code that runs on this hart its idle thread.
     pub fn adopt_idle(&self, thread: Arc<Thread>) {
         self.current.set(Arc::into_raw(Arc::clone(&thread)));
+        self.counters.switched_at.store(csr_read!("cycle"), Ordering::Relaxed);
         self.idle_thread.set(thread);
         self.idle.store(true, Ordering::Release);
     }
@@ -105,39 +134,59 @@ impl Hart {
         core::ptr::eq(self.current.get(), Arc::as_ptr(self.idle_thread.get()))
     }
 
+    /// Cycles that the hart has had nothing to do.
+    pub fn idle_cycles(&self) -> u64 {
+        let idle = self.idle_thread.get().run_cycles.load(Ordering::Relaxed);
+        if self.is_idle() { idle + self.cycles_since_switch() } else { idle }
+    }
+
+    /// Cycles since the current thread was switched to.
+    pub fn cycles_since_switch(&self) -> u64 {
+        csr_read!("cycle").saturating_sub(self.counters.switched_at.load(Ordering::Relaxed))
+    }
+
+    /// Books the time up to now on `previous`, which is being switched out.
+    pub fn account(&self, previous: &Thread, next: &Thread) {
+        let now = csr_read!("cycle");
+        let since = self.counters.switched_at.load(Ordering::Relaxed);
+        count(&previous.run_cycles, now.wrapping_sub(since));
+        self.counters.switched_at.store(now, Ordering::Relaxed);
+        count(&self.counters.switches, 1);
+        count(&next.switches, 1);
+    }
+
     /// Whether there is a thread to take, here or from another hart.
     pub fn has_work(&self) -> bool {
         if !self.queue.lock().is_empty() {
             return true;
         }
         let stolen = self.steal();
-        stolen.map(|thread| self.queue.lock().push_back(thread)).is_some()
+        stolen.map(|thread| self.queue.lock().push(thread)).is_some()
     }
 
     /// Takes a thread from a hart that has more than it can run.
     fn steal(&self) -> Option<Arc<Thread>> {
-        harts().iter().filter(|hart| hart.index != self.index && !hart.is_idle()).find_map(|hart| {
-            let mut queue = hart.queue.lock();
-            // One that is still being switched out there cannot be taken.
-            let index = queue.iter().position(|t| !t.on_cpu.load(Ordering::Acquire))?;
-            queue.remove(index)
-        })
+        // One that is still being switched out there cannot be taken.
+        let free = |thread: &Thread| thread.pinned().is_none() && !thread.on_cpu.load(Ordering::Acquire);
+        let mut others = harts().iter().filter(|hart| hart.index != self.index && !hart.is_idle());
+        others.find_map(|hart| hart.queue.lock().take_where(free))
+    }
+
+    /// Whether a thread may run here.
+    pub fn may_run(&self, thread: &Thread) -> bool {
+        thread.pinned().is_none_or(|index| index == self.index)
     }
 
     /// Chooses what runs next. `previous` goes to the end of the queue when it
-    /// is still ready.
+    /// is still ready, and may stay here.
     pub fn take_next(&self, previous: &Thread) -> Arc<Thread> {
         let mut queue = self.queue.lock();
         let is_idle = self.runs_idle_thread();
-        if !is_idle && previous.sched.lock().state == State::Ready && !queue_holds(&queue, previous) {
-            // SAFETY: the pointer came from an Arc that the hart still holds.
-            let thread = unsafe {
-                Arc::increment_strong_count(previous);
-                Arc::from_raw(previous)
-            };
-            queue.push_back(thread);
+        // A thread that was woken while it was being switched out is queued.
+        if !is_idle && previous.is_ready() && self.may_run(previous) && !queue.holds(previous) {
+            queue.push(previous.to_arc());
         }
-        let next = queue.pop_front();
+        let next = queue.pop();
         next.unwrap_or_else(|| Arc::clone(self.idle_thread.get()))
     }
 
@@ -165,26 +214,47 @@ impl Hart {
     }
 
     /// Lets go of the thread that was switched away from: others may run it
-    /// now, and if it is dead this frees it.
+    /// now, and if it is dead this frees what it had.
     pub fn release_previous(&self) {
         // SAFETY: only this hart touches the cell, with interrupts off.
         let previous = unsafe { (*self.previous.get()).take() };
         if let Some(thread) = previous {
+            let state = thread.sched.lock().state;
+            // Ready and not in a queue: it pinned itself to another hart.
+            let moves = state == State::Ready && !self.may_run(&thread);
             thread.on_cpu.store(false, Ordering::Release);
+            if moves {
+                sched::enqueue(thread);
+            } else if state == State::Dead {
+                // SAFETY: it ended here, and another stack is in use now.
+                unsafe { thread.reap() };
+            }
         }
     }
 
-    /// Makes the hart look at its queue.
+    /// Makes the hart look at its queue. An interrupt goes through the
+    /// firmware, so none is sent while one is under way.
     pub fn kick(&self) {
-        if core::ptr::eq(self, this_hart()) {
+        let this = this_hart();
+        if core::ptr::eq(self, this) {
             csr_set!("sip", INT_SSI);
+        } else if self.kicked.swap(true, Ordering::SeqCst) {
+            count(&this.counters.ipis_saved, 1);
         } else {
+            count(&this.counters.ipis_sent, 1);
             sbi::send_ipi(self.hartid).expect("the firmware cannot send interrupts");
         }
     }
-}
 
-/// A thread that was woken while it was being switched out is queued already.
-fn queue_holds(queue: &VecDeque<Arc<Thread>>, thread: &Thread) -> bool {
-    queue.iter().any(|queued| core::ptr::eq(Arc::as_ptr(queued), thread))
+    /// Takes back the interrupt of `kick`, before the hart looks. The flag is
+    /// cleared only together with an interrupt and after it: cleared first, a
+    /// kick in between would lose its interrupt and leave the flag set for ever.
+    #[inline]
+    pub fn acknowledge_kick(&self) {
+        if csr_take!("sip", INT_SSI) & INT_SSI != 0 {
+            arch::fence_all();
+            self.kicked.swap(false, Ordering::SeqCst);
+        }
+        vei::hart::serve_requests();
+    }
 }

@@ -9,6 +9,8 @@
 //! thread always ends in a software interrupt for the hart that should run it.
 
 pub mod hart;
+pub mod queue;
+pub mod signal;
 pub mod switch;
 pub mod thread;
 pub mod timer;
@@ -43,6 +45,13 @@ pub fn start(thread: Arc<Thread>) {
 /// Blocks the calling thread until `unpark`, or about `deadline`, or for no
 /// reason at all: callers look again. Threads of a dying process end here.
 pub fn park(deadline: Option<u64>) {
+    park_to_return(deadline);
+    end_if_dying();
+}
+
+/// The same for callers that hold something: it returns to threads of a dying
+/// process too, which let go of it and then call `end_if_dying`.
+pub fn park_to_return(deadline: Option<u64>) {
     let restore = disable_interrupts();
     let thread = current();
     {
@@ -50,7 +59,6 @@ pub fn park(deadline: Option<u64>) {
         if sched.token || deadline.is_some_and(|deadline| deadline <= crate::arch::time()) {
             sched.token = false;
             drop(sched);
-            end_if_dying();
             restore_interrupts(restore);
             return;
         }
@@ -61,7 +69,6 @@ pub fn park(deadline: Option<u64>) {
     if let Some((hart, key)) = armed {
         timer::remove_sleeper(hart, key);
     }
-    end_if_dying();
     restore_interrupts(restore);
 }
 
@@ -76,7 +83,7 @@ pub fn unpark(thread: &Arc<Thread>) {
             enqueue(Arc::clone(thread));
         }
         State::Ready => sched.token = true,
-        State::Dead => {}
+        State::Dormant | State::Dead => {}
     }
 }
 
@@ -89,15 +96,37 @@ pub fn interrupt(thread: &Arc<Thread>) {
     }
 }
 
-/// Puts a ready thread into a queue: where it ran last, or on an idle hart when
-/// that one is busy. A thread that is still being switched out must go to the
-/// queue of that hart, which cannot take it before it is done.
+/// Puts a ready thread into a queue: of the hart that it is pinned to; else
+/// where it ran last, or on an idle hart when that one is busy. A thread that is
+/// still being switched out must go to the queue of that hart, which cannot take
+/// it before it is done; if it is pinned, that is the same hart, because only
+/// `pin` changes that, and moves the thread at once.
 pub fn enqueue(thread: Arc<Thread>) {
     let last = harts()[thread.last_hart.load(Ordering::Relaxed)];
-    let stays = thread.on_cpu.load(Ordering::Acquire) || last.is_idle();
-    let target = if stays { last } else { idle_hart().unwrap_or(last) };
-    target.queue.lock().push_back(thread);
+    let target = match thread.pinned() {
+        Some(index) => harts()[index],
+        None if thread.on_cpu.load(Ordering::Acquire) || last.is_idle() => last,
+        None => idle_hart().unwrap_or(last),
+    };
+    target.queue.lock().push(thread);
     target.kick();
+}
+
+/// Pins the calling thread to a hart by index, or to none with `ANY_HART`. When
+/// this returns, it runs there.
+pub fn pin(hart: usize) {
+    let restore = disable_interrupts();
+    current().set_pinned(hart);
+    if !this_hart().may_run(current()) {
+        schedule();
+    }
+    restore_interrupts(restore);
+}
+
+/// Whether the calling thread's process was told to end.
+pub fn is_dying() -> bool {
+    let thread = current();
+    thread.process.as_ref().is_some_and(|process| process.is_dying()) || thread.vei.must_end()
 }
 
 fn idle_hart() -> Option<&'static Hart> {
@@ -135,8 +164,7 @@ pub fn preempt() {
 
 /// Ends the calling thread if its process is dying.
 pub fn end_if_dying() {
-    let thread = current();
-    if thread.process.as_ref().is_some_and(|process| process.is_dying()) || thread.vei.must_end() {
+    if is_dying() {
         exit_thread();
     }
 }
@@ -154,7 +182,7 @@ pub fn exit_thread() -> ! {
     }
     thread.release_vcpu();
     vei::context::thread_exits(thread);
-    if let Some(process) = &thread.process {
+    if let Some(process) = thread.process.as_ref() {
         process.remove_thread(thread.id);
     }
     thread.sched.lock().state = State::Dead;
@@ -189,13 +217,13 @@ fn schedule() {
     previous.check_stack();
     // This answers every request so far: they all ask to look at the queue, or
     // to look whether the process is dying, which a thread does when it goes on.
-    csr_clear!("sip", INT_SSI);
-    vei::hart::serve_requests();
+    hart.acknowledge_kick();
     let next = hart.take_next(previous);
     if core::ptr::eq(Arc::as_ptr(&next), previous) {
         timer::new_slice();
         return;
     }
+    hart.account(previous, &next);
     previous.switch_out();
     next.on_cpu.store(true, Ordering::Relaxed);
     next.last_hart.store(hart.index, Ordering::Relaxed);
@@ -253,8 +281,7 @@ pub fn idle() -> ! {
 fn serve_pending() {
     let pending = csr_read!("sip") & csr_read!("sie");
     if pending & INT_SSI != 0 {
-        csr_clear!("sip", INT_SSI);
-        vei::hart::serve_requests();
+        this_hart().acknowledge_kick();
     }
     vei::hart::serve_pending(pending);
     if pending & INT_STI != 0 {

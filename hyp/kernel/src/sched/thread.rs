@@ -4,8 +4,9 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::cell::{Cell, UnsafeCell};
+use core::ops::Deref;
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use hyp_abi::Error;
 use hyp_kernel::addr::Phys;
@@ -17,6 +18,7 @@ use crate::proc::process::Process;
 use crate::sched::hart::{Hart, harts};
 use crate::sched::switch::{Context, kernel_thread_start, user_thread_start};
 use crate::sched::{self, timer};
+use crate::stats::{Counted, Kind};
 use crate::sync::SpinLock;
 use crate::trap::{EntryRecord, TrapFrame};
 use crate::vei::{self, ThreadVei};
@@ -28,6 +30,9 @@ const STACK_ORDER: usize = 2;
 /// Lowest word of each stack; gone when the stack overflowed.
 const CANARY: usize = 0x7374_6163_6b20_656e;
 
+/// "May run anywhere".
+pub const ANY_HART: usize = usize::MAX;
+
 static NEXT_ID: AtomicUsize = AtomicUsize::new(1);
 
 /// Whether a thread can run.
@@ -37,6 +42,9 @@ pub enum State {
     Parked,
     /// Runs or could run.
     Ready,
+    /// The activity of a user context, while the kernel has no use for it:
+    /// nobody can wake it.
+    Dormant,
     /// Has ended.
     Dead,
 }
@@ -76,15 +84,22 @@ pub struct Thread {
     pub id: usize,
     /// Where it goes on in the kernel.
     pub context: UnsafeCell<Context>,
-    /// Before `process`: given back first, so that the end of the process is
-    /// the end of everything.
-    stack: OwnedFrames,
+    /// Its kernel stack, as long as it lives.
+    stack: Lasting<Option<OwnedFrames>>,
     /// State and tokens.
     pub sched: SpinLock<SchedState>,
     /// A hart runs it, or has not yet finished to switch it out.
     pub on_cpu: AtomicBool,
     /// The hart that runs it or ran it last.
     pub last_hart: AtomicUsize,
+    /// The only hart that may run it, or [`ANY_HART`]. Set by the thread itself.
+    pinned: AtomicUsize,
+    /// The next in the queue that it is in; see [`crate::sched::queue`].
+    pub next: Cell<*const Thread>,
+    /// Cycles that harts spent on it, up to its last switch.
+    pub run_cycles: AtomicU64,
+    /// How often it was switched to.
+    pub switches: AtomicU64,
     /// State of the N extension, for threads that use it.
     user_traps: UnsafeCell<UserTrapState>,
     /// User contexts.
@@ -92,8 +107,39 @@ pub struct Thread {
     vcpu: Cell<*mut Vcpu>,
     /// `VCPU_RUN` is under way.
     in_guest: Cell<bool>,
-    /// Its process; none for kernel threads.
-    pub process: Option<Arc<Process>>,
+    live: Lasting<Option<Counted>>,
+    /// Its process; none for kernel threads, and for threads that have ended.
+    pub process: Lasting<Option<Arc<Process>>>,
+}
+
+/// What a thread has until it ends; it is given back then, not when the last
+/// reference to the thread goes: whoever wakes a thread has one for a moment,
+/// and may be anywhere, with locks that the end of a process needs.
+pub struct Lasting<T>(UnsafeCell<T>);
+
+impl<T> Deref for Lasting<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: changed only by `take`, whose caller sees to it that no
+        // reference is left.
+        unsafe { &*self.0.get() }
+    }
+}
+
+impl<T> Lasting<Option<T>> {
+    const fn new(value: Option<T>) -> Self {
+        Self(UnsafeCell::new(value))
+    }
+
+    /// # Safety
+    /// The thread has ended, and only the hart that ran it last calls this.
+    /// Nobody looks at what other threads have.
+    unsafe fn take(&self) -> Option<T> {
+        // SAFETY: passed on to the caller.
+        unsafe { (*self.0.get()).take() }
+    }
 }
 
 // SAFETY: cells are not shared, see the type; the rest is atomic or locked.
@@ -112,20 +158,42 @@ impl Thread {
             entry: UnsafeCell::new(EntryRecord { kernel_sp, hart: 0, user_sp: 0, guest: 0 }),
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             context: UnsafeCell::new(Context::default()),
-            stack,
+            stack: Lasting::new(Some(stack)),
             sched: SpinLock::new(SchedState { state: State::Parked, token: false, exiting: false }),
             on_cpu: AtomicBool::new(false),
             last_hart: AtomicUsize::new(0),
+            pinned: AtomicUsize::new(ANY_HART),
+            next: Cell::new(ptr::null()),
+            run_cycles: AtomicU64::new(0),
+            switches: AtomicU64::new(0),
             user_traps: UnsafeCell::new(UserTrapState::default()),
             vei: ThreadVei::default(),
             vcpu: Cell::new(ptr::null_mut()),
             in_guest: Cell::new(false),
-            process,
+            live: Lasting::new(Some(Counted::new(Kind::Thread))),
+            process: Lasting::new(process),
         })
     }
 
+    fn stack(&self) -> &OwnedFrames {
+        self.stack.as_ref().expect("the thread has ended")
+    }
+
     fn stack_top(&self) -> usize {
-        self.stack.phys().direct() + self.stack.len()
+        self.stack().phys().direct() + self.stack().len()
+    }
+
+    /// Gives back what an ended thread had, its process last: so the end of the
+    /// process is the end of everything.
+    ///
+    /// # Safety
+    /// The thread is dead, and only the hart that ran it last calls this, on the
+    /// stack of another and with no lock held.
+    pub unsafe fn reap(&self) {
+        // SAFETY: passed on to the caller.
+        let (stack, live, process) = unsafe { (self.stack.take(), self.live.take(), self.process.take()) };
+        drop((stack, live));
+        drop(process);
     }
 
     /// A thread of a process, not started.
@@ -156,11 +224,11 @@ impl Thread {
         }
     }
 
-    /// The activity of a user context (see `vei::activity`): dead until that
-    /// makes it a thread.
+    /// The activity of a user context (see `vei::activity`): dormant until
+    /// that makes it a thread.
     pub fn new_activity(process: &Arc<Process>, hart: usize) -> Result<Arc<Self>, Error> {
         let mut thread = Self::new(Some(Arc::clone(process)))?;
-        thread.sched.get_mut().state = State::Dead;
+        thread.sched.get_mut().state = State::Dormant;
         thread.set_pinned(hart);
         thread.set_hart(harts()[hart]);
         Ok(Arc::new(thread))
@@ -219,10 +287,33 @@ impl Thread {
 
     /// Panics if the stack has overflowed.
     pub fn check_stack(&self) {
-        let bottom: *const usize = ptr::with_exposed_provenance(self.stack.phys().direct());
+        let bottom: *const usize = ptr::with_exposed_provenance(self.stack().phys().direct());
         // SAFETY: the stack is alive as long as the thread.
         let word = unsafe { bottom.read_volatile() };
         assert_eq!(word, CANARY, "kernel stack of thread {} overflowed", self.id);
+    }
+
+    /// The only hart that may run it, if there is one.
+    #[inline]
+    pub fn pinned(&self) -> Option<usize> {
+        let hart = self.pinned.load(Ordering::Relaxed);
+        (hart != ANY_HART).then_some(hart)
+    }
+
+    /// Names the only hart that may run it, or [`ANY_HART`]. For a thread that
+    /// was not started yet; a running one calls `sched::pin`.
+    pub fn set_pinned(&self, hart: usize) {
+        self.pinned.store(hart, Ordering::Relaxed);
+    }
+
+    /// Whether it runs or could run.
+    pub fn is_ready(&self) -> bool {
+        self.sched.lock().state == State::Ready
+    }
+
+    /// Whether it has ended.
+    pub fn is_dead(&self) -> bool {
+        self.sched.lock().state == State::Dead
     }
 
     /// Root of the address space that it needs.
@@ -309,18 +400,23 @@ impl Thread {
                 (*vcpu).load();
                 (*vcpu).swap_counter_enable();
                 (*vcpu).set_handler_hstatus();
-                (*vcpu).line.flush();
+                self.flush_interrupts();
             }
         }
     }
 
-    /// Before a UER handler goes on, which returns to the guest by itself: gives
-    /// the guest the interrupts that came meanwhile.
+    /// Before a UER handler goes on, which returns to the guest by itself, or the
+    /// run loop: gives the guest the interrupts that came meanwhile.
     pub fn flush_interrupts(&self) {
         if self.in_guest.get() {
             // SAFETY: called by the thread itself, in the kernel; in the run
             // loop there is a vCPU, and it is loaded.
-            unsafe { (*self.vcpu.get()).line.flush() };
+            let others = unsafe { (*self.vcpu.get()).line.flush() };
+            if others != 0 {
+                // The run loop must serve these. It is not under way here: try
+                // again when the handler is through.
+                timer::retry_soon();
+            }
         }
     }
 

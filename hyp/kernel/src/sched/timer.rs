@@ -109,12 +109,15 @@ pub fn rearm() {
     }
 }
 
-/// The current slice is over, but what runs cannot be interrupted now: again,
-/// after a short while.
+/// Makes the hart enter the kernel again before long.
 pub fn retry_soon() {
+    const RETRIES_PER_SECOND: u64 = 10_000;
+    let soon = time() + timebase() / RETRIES_PER_SECOND;
     let timers = &this_hart().timers;
-    timers.slice_end.set(time() + timebase() / SLICES_PER_SECOND / FAIR_PART);
-    rearm();
+    if soon < timers.armed.get() {
+        timers.armed.set(soon);
+        set_hardware(soon);
+    }
 }
 
 fn set_hardware(deadline: u64) {

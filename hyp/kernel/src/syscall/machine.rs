@@ -2,20 +2,24 @@
 //! `vm` does the work.
 
 use hyp_abi::Error;
-use hyp_abi::vm::{MemoryRegion, UER_CAUSES, reg};
+use hyp_abi::event::{IoEvent, IrqEvent};
+use hyp_abi::vm::{DEBUG_BREAKPOINT, MemoryRegion, UER_CAUSES, reg};
 use hyp_kernel::addr::{GuestPhys, UserVirt};
 
 use crate::arch::MARKER_INJECT;
 use crate::arch::csr::INT_VSEI;
 use crate::marker;
+use crate::mm::frame;
 use crate::proc::process::Object;
 use crate::proc::user;
 use crate::sched::current;
 use crate::syscall::memory::process;
+use crate::vm::line::{Hsm, request};
 use crate::vm::vcpu::Vcpu;
 use crate::vm::{Vm, uer};
 
 pub fn create_vm() -> Result<usize, Error> {
+    frame::admit()?;
     let process = process()?;
     process.add_handle(Object::Vm(Vm::new(process)?))
 }
@@ -24,26 +28,29 @@ pub fn close(handle: usize) -> Result<(), Error> {
     let process = process()?;
     let thread = current();
     if let Ok(line) = process.vcpu_line(handle) {
-        if thread.in_guest() {
+        if thread.in_guest() && line.belongs_to(thread) {
             return Err(Error::Busy);
         }
-        if !line.belongs_to(thread) {
+        if line.belongs_to(thread) {
+            thread.release_vcpu();
+        } else if !line.is_dead() {
             return Err(Error::PermissionDenied);
         }
-        thread.release_vcpu();
     }
     drop(process.remove_handle(handle)?);
     Ok(())
 }
 
-pub fn create_vcpu(vm: usize) -> Result<usize, Error> {
+pub fn create_vcpu(vm: usize, number: usize) -> Result<usize, Error> {
+    frame::admit()?;
     let process = process()?;
     let vm = process.vm(vm)?;
     let thread = current();
     if !thread.vcpu().is_null() || thread.vei.context().is_some() {
         return Err(Error::Busy);
     }
-    let vcpu = Vcpu::new(vm, thread, process)?;
+    let number = (number != usize::MAX).then_some(number);
+    let vcpu = Vcpu::new(vm, number, thread, process)?;
     let line = vcpu.line.clone();
     thread.set_vcpu(vcpu);
     let handle = process.add_handle(Object::Vcpu(line)).inspect_err(|_| thread.release_vcpu())?;
@@ -85,6 +92,14 @@ pub fn set_memory_region(vm: usize, region: usize) -> Result<(), Error> {
 
 pub fn get_register(vcpu: usize, id: usize, value: usize) -> Result<(), Error> {
     let vcpu = own_vcpu(vcpu)?;
+    let known = match id {
+        reg::STARTED => Some(u64::from(vcpu.line.hsm() != Hsm::Stopped)),
+        reg::HART_ID => Some(vcpu.line.number()),
+        _ => None,
+    };
+    if let Some(known) = known {
+        return user::write_value(process()?, UserVirt(value), &known);
+    }
     vcpu.unload();
     let register = vcpu.register(id).ok_or(Error::InvalidArgument)?;
     let current = *register;
@@ -93,10 +108,14 @@ pub fn get_register(vcpu: usize, id: usize, value: usize) -> Result<(), Error> {
 
 pub fn set_register(vcpu: usize, id: usize, value: usize) -> Result<(), Error> {
     let vcpu = own_vcpu(vcpu)?;
-    vcpu.unload();
-    if id == reg::MODE && value > 1 {
+    if matches!(id, reg::MODE | reg::STARTED) && value > 1 {
         return Err(Error::InvalidArgument);
     }
+    if id == reg::STARTED {
+        vcpu.line.set_started(value != 0);
+        return Ok(());
+    }
+    vcpu.unload();
     *vcpu.register(id).ok_or(Error::InvalidArgument)? = value as u64;
     Ok(())
 }
@@ -105,7 +124,41 @@ pub fn interrupt(vcpu: usize, level: usize) -> Result<(), Error> {
     marker!(MARKER_INJECT);
     let line = process()?.vcpu_line(vcpu)?;
     line.set(INT_VSEI, level != 0);
+    // A UER handler that interrupts its own guest returns to it by itself.
+    current().flush_interrupts();
     Ok(())
+}
+
+pub fn kick(vcpu: usize) -> Result<(), Error> {
+    process()?.vcpu_line(vcpu)?.ask(request::KICK);
+    current().flush_interrupts();
+    Ok(())
+}
+
+pub fn set_guest_debug(vcpu: usize, flags: usize) -> Result<(), Error> {
+    let vcpu = own_vcpu(vcpu)?;
+    if flags & !DEBUG_BREAKPOINT != 0 {
+        return Err(Error::InvalidArgument);
+    }
+    vcpu.unload();
+    vcpu.set_debug(flags & DEBUG_BREAKPOINT != 0);
+    Ok(())
+}
+
+pub fn io_event(vm: usize, spec: usize) -> Result<(), Error> {
+    frame::admit()?;
+    let process = process()?;
+    let vm = process.vm(vm)?;
+    let spec: IoEvent = user::read_value(process, UserVirt(spec))?;
+    vm.change_io_event(&spec, process.event(spec.event as usize)?)
+}
+
+pub fn irq_event(vm: usize, spec: usize) -> Result<(), Error> {
+    frame::admit()?;
+    let process = process()?;
+    let vm = process.vm(vm)?;
+    let spec: IrqEvent = user::read_value(process, UserVirt(spec))?;
+    vm.change_irq_event(&spec, process.event(spec.event as usize)?)
 }
 
 pub fn set_uer(vm: usize, gpa: usize, size: usize) -> Result<(), Error> {

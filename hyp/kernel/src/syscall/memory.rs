@@ -8,12 +8,14 @@ use hyp_kernel::addr::{HUGE_SIZE, UserVirt};
 
 use crate::boot::initrd;
 use crate::console;
+use crate::mm::frame;
 use crate::proc::address_space::Backing;
 use crate::proc::process::Process;
 use crate::proc::user;
 use crate::sched::current;
 
-const NAME_MAX: usize = 255;
+/// Longest name of a file.
+pub const NAME_MAX: usize = 255;
 const CONSOLE_CHUNK: usize = 256;
 
 pub fn process() -> Result<&'static Arc<Process>, Error> {
@@ -51,6 +53,7 @@ pub fn console_read(start: usize, len: usize) -> Result<usize, Error> {
 }
 
 pub fn map(size: usize, flags: usize) -> Result<usize, Error> {
+    frame::admit()?;
     let backing = match flags {
         0 => Backing::Zero,
         MAP_HUGE if size.is_multiple_of(HUGE_SIZE) => Backing::Huge,
@@ -60,10 +63,13 @@ pub fn map(size: usize, flags: usize) -> Result<usize, Error> {
 }
 
 pub fn unmap(start: usize, size: usize) -> Result<(), Error> {
-    process()?.space.lock().remove(start, size)
+    let area = process()?.space.lock().remove(start, size)?;
+    drop(area);
+    Ok(())
 }
 
 pub fn file_map(name: usize, name_len: usize, info: usize) -> Result<(), Error> {
+    frame::admit()?;
     let process = process()?;
     let mut buffer = [0; NAME_MAX];
     let name_bytes = buffer.get_mut(..name_len).ok_or(Error::InvalidArgument)?;

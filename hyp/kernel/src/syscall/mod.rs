@@ -1,7 +1,9 @@
 //! System calls. One function each; this file finds it by number.
 
+mod ipc;
 mod machine;
 mod memory;
+mod processes;
 mod threads;
 
 use hyp_abi::error::{Error, encode};
@@ -46,14 +48,45 @@ fn dispatch(call: usize, [a0, a1, a2]: [usize; 3]) -> Result<usize, Error> {
         }
         number::SLEEP_UNTIL => threads::sleep_until(a0).map(done),
         number::TIMEBASE => Ok(sched::timer::timebase() as usize),
+        number::THREAD_PIN => threads::pin(a0).map(done),
+        number::THREAD_STATS => processes::thread_stats(a0, a1).map(done),
         number::CONSOLE_WRITE => memory::console_write(a0, a1),
         number::CONSOLE_READ => memory::console_read(a0, a1),
         number::MAP => memory::map(a0, a1),
         number::UNMAP => memory::unmap(a0, a1).map(done),
         number::FILE_MAP => memory::file_map(a0, a1, a2).map(done),
+        number::VM_CREATE..=number::VCPU_KICK => dispatch_machine(call, [a0, a1, a2]),
+        number::EVENT_CREATE => ipc::create_event(),
+        number::EVENT_SIGNAL => ipc::signal_event(a0, a1).map(done),
+        number::EVENT_WAIT => ipc::wait_event(a0, a1),
+        number::SHARED_CREATE => ipc::create_shared(a0, a1),
+        number::SHARED_MAP => ipc::map_shared(a0),
+        number::CHANNEL_CREATE => ipc::create_channel(a0).map(done),
+        number::CHANNEL_SEND => ipc::send(a0, a1).map(done),
+        number::CHANNEL_RECEIVE => ipc::receive(a0, a1, a2).map(done),
+        number::CHANNEL_EVENT => ipc::set_channel_event(a0, a1, a2).map(done),
+        number::PROCESS_SPAWN => processes::spawn(a0),
+        number::PROCESS_WAIT => processes::wait(a0, a1),
+        number::PROCESS_KILL => processes::kill(a0).map(done),
+        number::IO_EVENT => machine::io_event(a0, a1).map(done),
+        number::IRQ_EVENT => machine::irq_event(a0, a1).map(done),
+        number::HOST_STATS => processes::host_stats(a0, a1, a2),
+        number::VEI_ROUTE => vei::calls::route(a0, a1).map(done),
+        number::VEI_UNROUTE => vei::calls::unroute(a0, a1).map(done),
+        number::USER_CONTEXT_CREATE => vei::calls::create_context(a0),
+        number::USER_CONTEXT_WAIT => vei::context::wait(a0),
+        number::VEI_DOMAIN => vei::calls::join_domain(a0, a1),
+        number::VEI_INFO => vei::calls::info(a0).map(done),
+        _ => Err(Error::NotSupported),
+    }
+}
+
+fn dispatch_machine(call: usize, [a0, a1, a2]: [usize; 3]) -> Result<usize, Error> {
+    let done = |()| 0;
+    match call {
         number::VM_CREATE => machine::create_vm(),
         number::CLOSE => machine::close(a0).map(done),
-        number::VCPU_CREATE => machine::create_vcpu(a0),
+        number::VCPU_CREATE => machine::create_vcpu(a0, a1),
         number::VCPU_RUN_PAGE => machine::run_page(a0),
         number::SET_MEMORY_REGION => machine::set_memory_region(a0, a1).map(done),
         number::VCPU_GET_REG => machine::get_register(a0, a1, a2).map(done),
@@ -61,13 +94,9 @@ fn dispatch(call: usize, [a0, a1, a2]: [usize; 3]) -> Result<usize, Error> {
         number::VCPU_INTERRUPT => machine::interrupt(a0, a1).map(done),
         number::SET_UER => machine::set_uer(a0, a1, a2).map(done),
         number::SET_HUEDELEG => machine::set_huedeleg(a0, a1).map(done),
+        number::SET_GUEST_DEBUG => machine::set_guest_debug(a0, a1).map(done),
+        number::VCPU_KICK => machine::kick(a0).map(done),
         number::UER_EXIT => run::uer_exit(a0),
-        number::VEI_ROUTE => vei::calls::route(a0, a1).map(done),
-        number::VEI_UNROUTE => vei::calls::unroute(a0, a1).map(done),
-        number::USER_CONTEXT_CREATE => vei::calls::create_context(a0),
-        number::USER_CONTEXT_WAIT => vei::context::wait(a0),
-        number::VEI_DOMAIN => vei::calls::join_domain(a0, a1),
-        number::VEI_INFO => vei::calls::info(a0).map(done),
         _ => Err(Error::NotSupported),
     }
 }

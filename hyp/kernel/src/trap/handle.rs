@@ -3,13 +3,13 @@
 
 use hyp_kernel::addr::UserVirt;
 
-use crate::arch::csr::{CAUSE_INTERRUPT, INT_SSI, IRQ_SSI, IRQ_STI, cause};
+use crate::arch::csr::{CAUSE_INTERRUPT, IRQ_SSI, IRQ_STI, cause};
 use crate::proc::address_space::Access;
-use crate::sched::{self, thread::Thread, timer};
+use crate::sched::{self, hart::this_hart, thread::Thread, timer};
 use crate::trap::TrapFrame;
 use crate::vei::{self, activity, hart::IRQ_SVDB, hart::IRQ_SVEI};
 use crate::vm::world_switch;
-use crate::{csr_clear, csr_read, log};
+use crate::{csr_read, log};
 
 /// Exit code of a process that was killed: 128 + SIGSEGV, as shells show it.
 const KILLED: i32 = 139;
@@ -102,8 +102,7 @@ pub fn interrupt(cause: u64) {
             }
         }
         IRQ_SSI => {
-            csr_clear!("sip", INT_SSI);
-            vei::hart::serve_requests();
+            this_hart().acknowledge_kick();
             sched::preempt();
         }
         IRQ_SVEI => vei::hart::claim(),

@@ -19,7 +19,7 @@ use hyp_abi::error::{Error, encode};
 use hyp_abi::syscall as number;
 use hyp_kernel::addr::UserVirt;
 
-use crate::arch::csr::{CAUSE_INTERRUPT, INT_SSI, IRQ_SSI, IRQ_STI, cause};
+use crate::arch::csr::{CAUSE_INTERRUPT, IRQ_SSI, IRQ_STI, cause};
 use crate::arch::time;
 use crate::proc::address_space::Access;
 use crate::sched::hart::this_hart;
@@ -32,7 +32,7 @@ use crate::vei::context::{UserContext, activity_done};
 use crate::vei::hart::{self, IRQ_SVEI};
 use crate::vei::{is_banked, regs, stats};
 use crate::vm::run::{self, CAUSE_UER_RESUME};
-use crate::{csr_clear, csr_read, csr_write, log};
+use crate::{csr_read, csr_write, log};
 
 /// Exit code of processes that are killed here: as for any other fault.
 const KILLED: i32 = 139;
@@ -129,24 +129,20 @@ fn interrupted(activity: &Thread, cause: u64) {
             }
         }
         IRQ_SSI => {
-            csr_clear!("sip", INT_SSI);
-            hart::serve_requests();
+            this_hart().acknowledge_kick();
             sched::wants_to_switch()
         }
         other => panic!("interrupt {other} was never enabled"),
     };
     let dying = |thread: &Thread| thread.process.as_ref().is_some_and(|process| process.is_dying());
-    let leaves = leaves || dying(guest) || dying(activity) || run::is_asked_to_return(guest);
+    let leaves = leaves || dying(guest) || dying(activity) || run::has_requests(guest);
     if leaves && is_banked() {
         evict(activity, cause);
     } else if leaves && dying(guest) {
         kill_both(activity, cause, 0);
-    } else {
-        if leaves {
-            // Again, when the handler is done.
-            timer::retry_soon();
-        }
-        guest.flush_interrupts();
+    } else if leaves {
+        // Again, when the handler is done.
+        timer::retry_soon();
     }
 }
 

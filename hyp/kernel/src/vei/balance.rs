@@ -71,7 +71,7 @@ fn look(vm: &Weak<Vm>, veirq: u32) -> bool {
 
 fn choose(route: &Route) -> Option<usize> {
     let online = || harts().iter().copied().filter(|each| hart::get(each.index).is_some());
-    let load = |each: &Hart| 2 * each.queue.lock().len() + usize::from(!each.is_idle());
+    let load = |each: &Hart| 2 * usize::from(!each.queue.lock().is_empty()) + usize::from(!each.is_idle());
     let here = route.hart();
     match route.policy {
         Affinity::Fixed => None,

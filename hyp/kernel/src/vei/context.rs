@@ -233,7 +233,7 @@ impl UserContext {
             // It comes to user mode, where the handler runs (plain).
             State::Ready if !is_current => {}
             State::Parked if self.waiting.load(Ordering::Acquire) => self.wake(WAKE_DOORBELL, &owner),
-            State::Dead => {}
+            State::Dormant | State::Dead => {}
             // It sleeps in some other call.
             _ => self.start_activity(),
         }
@@ -246,7 +246,7 @@ impl UserContext {
 
     /// Runs the handler from its beginning, as a thread.
     fn start_activity(&self) {
-        let Some(process) = &self.activity.process else { return };
+        let Some(process) = self.activity.process.as_ref() else { return };
         if self.is_dead() || self.is_active() || process.add_thread(&self.activity).is_err() {
             return;
         }
@@ -267,8 +267,8 @@ impl UserContext {
     pub fn begin_activity(&self) -> bool {
         self.suppress();
         self.activity.vei.scratch.set(self.scratch);
-        let process = self.activity.process.as_ref().expect("activities belong to processes");
-        let allowed = !self.is_dead() && process.add_thread(&self.activity).is_ok();
+        let process = self.activity.process.as_ref();
+        let allowed = !self.is_dead() && process.is_some_and(|process| process.add_thread(&self.activity).is_ok());
         self.active.store(allowed, Ordering::Release);
         if !allowed {
             self.dead.store(true, Ordering::Release);
@@ -499,7 +499,7 @@ pub fn activity_done(thread: &Thread) -> ! {
     {
         let mut state = thread.sched.lock();
         // Not parked: nothing that still knows the thread must wake it.
-        state.state = State::Dead;
+        state.state = State::Dormant;
         state.token = false;
     }
     if let Some(context) = thread.vei.activity_of() {

@@ -2,7 +2,7 @@
 
 use ha_iov_ext::cause::{LOAD_MMIO_GUEST_FAULT, STORE_MMIO_GUEST_FAULT, VEI_MAP_MISS};
 use ha_iov_ext::csr::VEISEND;
-use hyp_abi::vm::{InternalError, exit as reason};
+use hyp_abi::vm::{DebugExit, InternalError, exit as reason};
 use hyp_kernel::addr::GuestPhys;
 use hyp_kernel::insn;
 
@@ -52,6 +52,7 @@ fn handle_rare(vcpu: &mut Vcpu, cause: u64) -> Outcome {
         cause::FETCH_GUEST_PAGE => fetch_fault(vcpu),
         cause::VIRTUAL => virtual_instruction(vcpu),
         VEI_MAP_MISS => vei_map_miss(vcpu),
+        cause::BREAKPOINT => breakpoint(vcpu),
         cause::FETCH_ACCESS | cause::LOAD_ACCESS | cause::STORE_ACCESS => {
             // The VMM's memory has no such addresses, so this is the guest's.
             inject(vcpu, cause, csr_read!("stval"))
@@ -70,6 +71,9 @@ fn fault_gpa() -> GuestPhys {
 #[inline(always)]
 fn data_fault(vcpu: &mut Vcpu, cause: u64, store: bool) -> Outcome {
     let gpa = fault_gpa();
+    if store && let Some(outcome) = signal_event(vcpu, gpa) {
+        return outcome;
+    }
     match touch(vcpu, gpa, store) {
         Ok(Touch::Mapped) => Outcome::Resume,
         Ok(Touch::Device) => match decode(vcpu) {
@@ -78,6 +82,23 @@ fn data_fault(vcpu: &mut Vcpu, cause: u64, store: bool) -> Outcome {
         },
         Err(_) => internal_error(vcpu, cause),
     }
+}
+
+/// A store that is bound to an event ends here, before anything is looked up.
+#[inline(always)]
+fn signal_event(vcpu: &mut Vcpu, gpa: GuestPhys) -> Option<Outcome> {
+    let candidates = vcpu.io_table.candidates(gpa);
+    if candidates.is_empty() {
+        return None;
+    }
+    let insn::Access { kind: insn::Kind::Store { rs2 }, size_log2, insn_len } = decode(vcpu)? else { return None };
+    let unused = 64 - (8 << size_log2);
+    let value = vcpu.frame.x[rs2] << unused >> unused;
+    if !candidates.signal(gpa, value, size_log2) {
+        return None;
+    }
+    vcpu.frame.pc += insn_len as u64;
+    Some(Outcome::Resume)
 }
 
 #[inline]
@@ -172,6 +193,18 @@ pub fn inject(vcpu: &mut Vcpu, cause: u64, value: u64) -> Outcome {
     vcpu.frame.pc = csr_read!("vstvec") & TVEC_BASE;
     vcpu.frame.sstatus |= SSTATUS_SPP;
     Outcome::Resume
+}
+
+/// Not delegated: the VMM wants to see it.
+fn breakpoint(vcpu: &mut Vcpu) -> Outcome {
+    let debug = DebugExit { pc: vcpu.frame.pc };
+    let page = vcpu.run_page();
+    // SAFETY: the page lives as long as the vCPU; nobody has a reference to it.
+    unsafe {
+        (*page).exit_reason = reason::DEBUG;
+        (*page).debug = debug;
+    }
+    Outcome::Leave
 }
 
 /// Nobody can serve this: the VMM decides what becomes of the guest.

@@ -4,26 +4,33 @@
 
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use hyp_abi::Error;
-use hyp_abi::vm::{GPA_LIMIT, MemoryRegion, REGION_READONLY, REGIONS_MAX};
+use hyp_abi::event::{EVENT_DEASSIGN, IRQ_LINE, IRQ_MESSAGE, IoEvent, IrqEvent};
+use hyp_abi::vm::{GPA_LIMIT, MemoryRegion, REGION_READONLY, REGIONS_MAX, VCPUS_MAX};
 use hyp_kernel::addr::{GuestPhys, PAGE_SIZE, UserVirt};
 use hyp_kernel::pte::{Pte, R, U, W, X, level_size};
 
 use crate::arch::csr::{ATP_MODE_SV39, HGATP_VMID_SHIFT};
 use crate::arch::{hfence_gvma, sbi};
+use crate::ipc::event::{Event, IrqBinding};
 use crate::mm::tree::{Sv39x4, Tree};
 use crate::proc::address_space::Access;
 use crate::proc::process::Process;
+use crate::sched::thread::Thread;
+use crate::stats::{Counted, Kind};
 use crate::sync::SpinLock;
 use crate::vei::{self, VmVei};
 use crate::vm::hardware::Vmid;
+use crate::vm::io_event::{IoEvents, IoTable};
+use crate::vm::line::{VcpuLine, request};
 use crate::vm::uer;
-use crate::vm::vcpu::VcpuLine;
 
-/// Most vCPUs that a VM can ever have.
-const VCPUS_MAX: usize = 64;
+static NEXT_ID: AtomicUsize = AtomicUsize::new(1);
+
+/// Most events that a VM's interrupts are bound to.
+const IRQ_SOURCES_MAX: usize = 256;
 /// Most UER ranges of a VM.
 const UER_RANGES_MAX: usize = 8;
 /// Most pages of one UER range.
@@ -79,8 +86,14 @@ pub struct Vm {
     highest: AtomicU64,
     /// Where what its guest sends goes.
     pub vei: VmVei,
-    /// Interrupt lines of its vCPUs; the index is the guest's hart number.
+    /// Lines of its vCPUs; the index is the guest's hart number.
     vcpus: SpinLock<Vec<Weak<VcpuLine>>>,
+    io_events: SpinLock<IoEvents>,
+    /// Events with bindings to this VM, which it undoes in the end.
+    irq_sources: SpinLock<Vec<Arc<Event>>>,
+    /// Never used again.
+    id: usize,
+    _live: Counted,
 }
 
 /// Answer to a guest's fault.
@@ -109,6 +122,10 @@ impl Vm {
             lowest: AtomicU64::new(u64::MAX),
             highest: AtomicU64::new(0),
             vcpus: SpinLock::new(Vec::new()),
+            io_events: SpinLock::new(IoEvents::default()),
+            irq_sources: SpinLock::new(Vec::new()),
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            _live: Counted::new(Kind::Vm),
         }))
     }
 
@@ -117,19 +134,75 @@ impl Vm {
         self.hgatp
     }
 
-    /// Counts a vCPU in. Hart numbers for the guest go by the order of creation.
-    pub fn add_vcpu(&self, line: &Arc<VcpuLine>) -> Result<(), Error> {
+    /// Counts a vCPU of `owner` in, with this number or the first that no vCPU
+    /// has.
+    pub fn add_vcpu(&self, number: Option<usize>, owner: &Arc<Thread>) -> Result<Arc<VcpuLine>, Error> {
         let mut vcpus = self.vcpus.lock();
-        if vcpus.len() >= VCPUS_MAX {
+        let is_free = |line: &Weak<VcpuLine>| line.upgrade().is_none_or(|line| line.is_dead());
+        let number = match number {
+            Some(number) if number >= VCPUS_MAX => return Err(Error::InvalidArgument),
+            Some(number) if vcpus.get(number).is_some_and(|line| !is_free(line)) => return Err(Error::AlreadyExists),
+            Some(number) => number,
+            None => vcpus.iter().position(is_free).unwrap_or(vcpus.len()),
+        };
+        if number >= VCPUS_MAX {
             return Err(Error::OutOfMemory);
         }
-        vcpus.push(Arc::downgrade(line));
+        let line = VcpuLine::new(self.id, number as u64, owner);
+        if vcpus.len() <= number {
+            vcpus.resize_with(number + 1, Weak::new);
+        }
+        vcpus[number] = Arc::downgrade(&line);
+        Ok(line)
+    }
+
+    /// The vCPU with this number, if it is alive.
+    pub fn vcpu(&self, number: u64) -> Option<Arc<VcpuLine>> {
+        let line = self.vcpus.lock().get(usize::try_from(number).ok()?)?.upgrade()?;
+        (!line.is_dead()).then_some(line)
+    }
+
+    /// One more than the highest number of a vCPU so far.
+    pub fn vcpu_count(&self) -> u64 {
+        self.vcpus.lock().len() as u64
+    }
+
+    /// Binds stores to an event, or undoes it; every vCPU takes notice.
+    pub fn change_io_event(&self, spec: &IoEvent, event: Arc<Event>) -> Result<(), Error> {
+        self.io_events.lock().change(spec, event)?;
+        self.for_each_vcpu(|_, line| line.ask(request::IO_EVENTS));
         Ok(())
     }
 
-    /// Number of vCPUs made so far.
-    pub fn vcpu_count(&self) -> u64 {
-        self.vcpus.lock().len() as u64
+    /// What a vCPU's exits look at.
+    pub fn io_table(&self) -> IoTable {
+        self.io_events.lock().table()
+    }
+
+    /// Binds an event to an interrupt, or undoes it.
+    pub fn change_irq_event(&self, spec: &IrqEvent, event: Arc<Event>) -> Result<(), Error> {
+        let known = spec.kind == IRQ_LINE || spec.kind == IRQ_MESSAGE;
+        if spec.bits == 0 || !known || spec.flags & !EVENT_DEASSIGN != 0 || spec.reserved != 0 {
+            return Err(Error::InvalidArgument);
+        }
+        if spec.flags & EVENT_DEASSIGN != 0 {
+            event.unbind(self.id, spec.bits, u64::from(spec.vcpu))?;
+            if !event.is_bound_to(self.id) {
+                self.irq_sources.lock().retain(|source| !Arc::ptr_eq(source, &event));
+            }
+            return Ok(());
+        }
+        let line = self.vcpu(u64::from(spec.vcpu)).ok_or(Error::NotFound)?;
+        let mut sources = self.irq_sources.lock();
+        let is_known = sources.iter().any(|source| Arc::ptr_eq(source, &event));
+        if !is_known && sources.len() >= IRQ_SOURCES_MAX {
+            return Err(Error::OutOfMemory);
+        }
+        event.bind(IrqBinding::new(spec.bits, spec.kind, line))?;
+        if !is_known {
+            sources.push(event);
+        }
+        Ok(())
     }
 
     /// Calls `visit` for each vCPU that is alive. The lock is not held
@@ -276,6 +349,8 @@ impl Drop for Vm {
     fn drop(&mut self) {
         // First of all: other VMs may get the VMID.
         vei::route::close(self);
+        // Events may live longer; from here on they find nobody.
+        self.irq_sources.get_mut().iter().for_each(|event| event.unbind_vm(self.id));
         // No vCPU is left, so no hart walks the tables. If the process is gone
         // too, its areas need no counting any more.
         if let Some(process) = self.process.upgrade() {

@@ -72,6 +72,11 @@ pub fn has_vmids() -> bool {
     VMID_MAX.load(Ordering::Relaxed) > 0
 }
 
+/// How many VMIDs are taken.
+pub fn vmids_taken() -> usize {
+    VMIDS.lock().iter().map(|word| word.count_ones() as usize).sum()
+}
+
 /// A VMID of one VM's own. On machines without VMIDs it is 0, and every load of
 /// a vCPU fences.
 #[derive(Debug)]

@@ -6,7 +6,7 @@
 //! every step takes a fresh one.
 
 use hyp_abi::Error;
-use hyp_abi::vm::UerFrame;
+use hyp_abi::vm::{UerFrame, exit as reason};
 use hyp_kernel::addr::UserVirt;
 use hyp_kernel::insn::Access;
 
@@ -16,6 +16,7 @@ use crate::sched::{self, current, thread::Thread, timer};
 use crate::trap::handle::interrupt;
 use crate::vm::exit::{self, Outcome};
 use crate::vm::hardware::{HOST_HSTATUS, guest_has_sstc};
+use crate::vm::line::{Hsm, Mode, request};
 use crate::vm::uer;
 use crate::vm::vcpu::{Completion, Vcpu};
 use crate::vm::world_switch::{abandon_guest, enter_guest};
@@ -62,6 +63,7 @@ fn begin(thread: &Thread, handle: usize) -> Result<(), Error> {
     // it is read by value and nothing is believed.
     unsafe {
         if (*page).request_exit != 0 {
+            (*page).exit_reason = reason::INTR;
             return Err(Error::Interrupted);
         }
         match vcpu.completion {
@@ -101,16 +103,17 @@ fn end(thread: &Thread) {
 fn run_loop(thread: &Thread) -> Result<(), Error> {
     let frame = &raw mut vcpu(thread).frame;
     loop {
-        if vcpu(thread).line.has_requests() {
-            vcpu(thread).line.flush();
+        if vcpu(thread).line.announce(Mode::Guest) {
+            serve_requests(thread)?;
         }
         // SAFETY: the vCPU is loaded, `begin` named its frame, the thread is in
         // a system call, hence interrupts are off; no reference is alive.
         let cause = unsafe { enter_guest(thread.entry(), frame) };
+        vcpu(thread).line.leave();
         if cause & CAUSE_INTERRUPT != 0 {
             interrupt(cause);
             if is_asked_to_return(thread) {
-                return Err(Error::Interrupted);
+                return interrupted(thread);
             }
             continue;
         }
@@ -122,16 +125,21 @@ fn run_loop(thread: &Thread) -> Result<(), Error> {
         match outcome {
             Outcome::Resume => {}
             Outcome::Leave => return Ok(()),
-            Outcome::Wait => wait(thread),
+            Outcome::Wait => wait(thread)?,
         }
     }
 }
 
-/// Whether the VMM wants `VCPU_RUN` to return.
-pub fn is_asked_to_return(thread: &Thread) -> bool {
+fn is_asked_to_return(thread: &Thread) -> bool {
     let page = vcpu(thread).run_page();
     // SAFETY: as in `begin`. Volatile, because the VMM's other threads write it.
     unsafe { (&raw const (*page).request_exit).read_volatile() != 0 }
+}
+
+/// Whether others ask for something that the run loop must serve. Gives the guest
+/// its interrupts.
+pub fn has_requests(thread: &Thread) -> bool {
+    vcpu(thread).line.flush() != 0
 }
 
 /// The thread's guest goes on at `pc` with these registers: a handler in HCS that
@@ -141,15 +149,83 @@ pub fn take_from_handler(thread: &Thread, x: &[u64; 32], pc: u64, from_superviso
     vcpu(thread).take_from_handler(x, pc, from_supervisor);
 }
 
+/// The exit of a `VCPU_RUN` that was asked to return.
+#[cold]
+fn interrupted(thread: &Thread) -> Result<(), Error> {
+    let page = vcpu(thread).run_page();
+    // SAFETY: as in `begin`.
+    unsafe { (*page).exit_reason = reason::INTR };
+    Err(Error::Interrupted)
+}
+
+/// Serves what others ask of the vCPU, which has announced where it goes. When
+/// this returns well, nothing is left of what was asked before, and the line
+/// says `Guest`, or still what it said.
+#[inline(never)]
+fn serve_requests(thread: &Thread) -> Result<(), Error> {
+    loop {
+        let others = vcpu(thread).line.flush();
+        if others == 0 {
+            return Ok(());
+        }
+        if others & request::KICK != 0 {
+            vcpu(thread).line.done(request::KICK);
+            vcpu(thread).line.leave();
+            return interrupted(thread);
+        }
+        if others & request::IO_EVENTS != 0 {
+            // Before the table is made: a change after that asks again.
+            vcpu(thread).line.done(request::IO_EVENTS);
+            let table = vcpu(thread).vm.io_table();
+            vcpu(thread).io_table = table;
+        }
+        if others & request::STOPPED != 0 {
+            vcpu(thread).line.leave();
+            wait_for_start(thread)?;
+            vcpu(thread).line.announce(Mode::Guest);
+        }
+    }
+}
+
+/// A stopped vCPU: sleeps until another one starts it, or there is another
+/// request.
+fn wait_for_start(thread: &Thread) -> Result<(), Error> {
+    match vcpu(thread).line.hsm() {
+        Hsm::StartPending { pc, opaque } => {
+            vcpu(thread).reset(pc, opaque);
+            vcpu(thread).line.set_started(true);
+            return Ok(());
+        }
+        Hsm::Started => {
+            vcpu(thread).line.set_started(true);
+            return Ok(());
+        }
+        Hsm::Stopped => {}
+    }
+    vcpu(thread).line.announce(Mode::Waiting);
+    let is_new = vcpu(thread).line.flush() != request::STOPPED || vcpu(thread).line.hsm() != Hsm::Stopped;
+    let asked = is_asked_to_return(thread);
+    if !is_new && !asked {
+        sched::park(None);
+    }
+    vcpu(thread).line.leave();
+    if asked { interrupted(thread) } else { Ok(()) }
+}
+
 /// WFI: sleeps until the guest has an interrupt that it enabled.
 #[inline(never)]
-fn wait(thread: &Thread) {
+fn wait(thread: &Thread) -> Result<(), Error> {
     loop {
-        vcpu(thread).line.flush();
+        if vcpu(thread).line.announce(Mode::Waiting) {
+            serve_requests(thread)?;
+        }
         let enabled = csr_read!("vsie");
         // hip and not vsip: QEMU 7.2 shows 0 in the latter.
-        if csr_read!("hip") & enabled << 1 != 0 || is_asked_to_return(thread) {
-            return;
+        let is_pending = csr_read!("hip") & enabled << 1 != 0;
+        let asked = is_asked_to_return(thread);
+        if is_pending || asked {
+            vcpu(thread).line.leave();
+            return if asked { interrupted(thread) } else { Ok(()) };
         }
         let deadline = if guest_has_sstc() {
             csr_read!("0x24d") // vstimecmp

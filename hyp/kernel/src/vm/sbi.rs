@@ -8,6 +8,7 @@ use crate::arch::csr::INT_VSSI;
 use crate::arch::{MARKER_HYPERCALL, MARKER_VCPU_IPI, sbi};
 use crate::vm::exit::Outcome;
 use crate::vm::hardware::guest_has_sstc;
+use crate::vm::line::Hsm;
 use crate::vm::vcpu::{Completion, Vcpu};
 use crate::{csr_write, marker};
 
@@ -15,6 +16,7 @@ const EXT_BASE: u64 = 0x10;
 const EXT_TIME: u64 = 0x5449_4d45;
 const EXT_IPI: u64 = 0x0073_5049;
 const EXT_RFENCE: u64 = 0x5246_4e43;
+const EXT_HSM: u64 = 0x0048_534d;
 const EXT_SRST: u64 = 0x5352_5354;
 const EXT_LEGACY_SET_TIMER: u64 = 0;
 const EXT_LEGACY_SHUTDOWN: u64 = 8;
@@ -28,6 +30,18 @@ const IMPLEMENTATION_VERSION: u64 = 1;
 
 const ERR_NOT_SUPPORTED: u64 = -2i64 as u64;
 const ERR_INVALID_PARAM: u64 = -3i64 as u64;
+const ERR_ALREADY_AVAILABLE: u64 = -6i64 as u64;
+
+/// Functions and states of HSM.
+const HSM_START: u64 = 0;
+const HSM_STOP: u64 = 1;
+const HSM_STATUS: u64 = 2;
+const HSM_SUSPEND: u64 = 3;
+const HSM_STARTED: u64 = 0;
+const HSM_STOPPED: u64 = 1;
+const HSM_START_PENDING: u64 = 2;
+/// Suspend type: retentive, the default; the same as WFI.
+const HSM_SUSPEND_RETENTIVE: u64 = 0;
 
 /// Registers of a call: a0–a7 are x10–x17.
 const A0: usize = 10;
@@ -62,6 +76,7 @@ pub fn call(vcpu: &mut Vcpu) -> Outcome {
             let result = fence(vcpu, function);
             answer(vcpu, result)
         }
+        EXT_HSM => hsm(vcpu, function, argument),
         EXT_SRST if function == 0 => system_event(vcpu, argument),
         EXT_LEGACY_SHUTDOWN => system_event(vcpu, 0),
         _ => to_vmm(vcpu, ERR_NOT_SUPPORTED),
@@ -92,7 +107,7 @@ fn base(vcpu: &mut Vcpu, function: u64, argument: u64) -> Outcome {
         1 => IMPLEMENTATION_ID,
         2 => IMPLEMENTATION_VERSION,
         BASE_PROBE_EXTENSION => match argument {
-            EXT_BASE | EXT_TIME | EXT_IPI | EXT_RFENCE | EXT_SRST => 1,
+            EXT_BASE | EXT_TIME | EXT_IPI | EXT_RFENCE | EXT_HSM | EXT_SRST => 1,
             EXT_LEGACY_SET_TIMER | EXT_LEGACY_SHUTDOWN => 1,
             // The VMM knows what else there is.
             _ => return to_vmm(vcpu, 0),
@@ -126,6 +141,37 @@ fn send_ipi(vcpu: &Vcpu) -> Answer {
         }
     });
     Ok(0)
+}
+
+/// Hart state management: the vCPUs of the VM are its harts. A vCPU that is
+/// stopped sleeps in its `VCPU_RUN`.
+fn hsm(vcpu: &mut Vcpu, function: u64, argument: u64) -> Outcome {
+    let result = match function {
+        HSM_START => start_vcpu(vcpu, argument),
+        HSM_STOP => {
+            // Does not return to the guest: the run loop finds it stopped.
+            vcpu.line.set_started(false);
+            return Outcome::Resume;
+        }
+        HSM_STATUS => match vcpu.vm.vcpu(argument).map(|line| line.hsm()) {
+            Some(Hsm::Started) => Ok(HSM_STARTED),
+            Some(Hsm::Stopped) => Ok(HSM_STOPPED),
+            Some(Hsm::StartPending { .. }) => Ok(HSM_START_PENDING),
+            None => Err(ERR_INVALID_PARAM),
+        },
+        HSM_SUSPEND if argument as u32 as u64 == HSM_SUSPEND_RETENTIVE => {
+            answer(vcpu, Ok(0));
+            return Outcome::Wait;
+        }
+        _ => Err(ERR_NOT_SUPPORTED),
+    };
+    answer(vcpu, result)
+}
+
+fn start_vcpu(vcpu: &Vcpu, number: u64) -> Answer {
+    let target = vcpu.vm.vcpu(number).ok_or(ERR_INVALID_PARAM)?;
+    let (pc, opaque) = (vcpu.frame.x[A0 + 1], vcpu.frame.x[A0 + 2]);
+    if target.start(pc, opaque) { Ok(0) } else { Err(ERR_ALREADY_AVAILABLE) }
 }
 
 /// Remote fences go to every hart, through the firmware, whose call returns

@@ -3,8 +3,8 @@
 //! thread is switched out.
 
 use alloc::boxed::Box;
-use alloc::sync::{Arc, Weak};
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use hyp_abi::Error;
 use hyp_abi::vm::{RunPage, reg};
@@ -13,7 +13,7 @@ use hyp_kernel::insn::Extend;
 
 use crate::arch::csr::{
     HSTATUS_SPV, HSTATUS_SPVP, INT_VSTI, SSTATUS_FS, SSTATUS_FS_CLEAN, SSTATUS_FS_INITIAL, SSTATUS_SPIE, SSTATUS_SPP,
-    SSTATUS_UXL_64,
+    SSTATUS_UXL_64, cause,
 };
 use crate::arch::{fence_i, hfence_gvma_all, hfence_vvma_all};
 use crate::mm::frame::OwnedFrames;
@@ -21,11 +21,14 @@ use crate::proc::address_space::Backing;
 use crate::proc::process::Process;
 use crate::sched::hart::this_hart;
 use crate::sched::thread::Thread;
-use crate::sched::{self, timer};
+use crate::sched::timer;
+use crate::stats::{Counted, Kind};
 use crate::vei;
 use crate::vm::Vm;
 use crate::vm::context::{FloatRegisters, GuestCsrs};
 use crate::vm::hardware::{HOST_HSTATUS, has_vmids};
+use crate::vm::io_event::IoTable;
+pub use crate::vm::line::VcpuLine;
 use crate::vm::uer;
 use crate::vm::world_switch::GuestFrame;
 use crate::{csr_clear, csr_read, csr_set, csr_swap, csr_write};
@@ -50,49 +53,6 @@ pub enum Completion {
     Sbi,
 }
 
-/// What other threads may do with a vCPU.
-pub struct VcpuLine {
-    /// Bits of `hvip` to set (low half) and to clear (high half) before the
-    /// guest goes on.
-    requests: AtomicU64,
-    owner: Weak<Thread>,
-    owner_id: usize,
-}
-
-const CLEAR_SHIFT: u32 = 32;
-
-impl VcpuLine {
-    /// Whether the vCPU is this thread's.
-    pub fn belongs_to(&self, thread: &Thread) -> bool {
-        self.owner_id == thread.id
-    }
-
-    /// Raises or lowers interrupts of the guest, and makes it notice.
-    pub fn set(&self, bits: u64, level: bool) {
-        let (set, clear) = (bits, bits << CLEAR_SHIFT);
-        let (on, off) = if level { (set, clear) } else { (clear, set) };
-        let merge = |old| Some(old & !off | on);
-        let _ = self.requests.fetch_update(Ordering::AcqRel, Ordering::Relaxed, merge);
-        if self.owner_id != sched::current().id {
-            // The owner may have ended meanwhile.
-            self.owner.upgrade().iter().for_each(sched::interrupt);
-        }
-    }
-
-    /// Whether there is something to do before the guest goes on.
-    #[inline]
-    pub fn has_requests(&self) -> bool {
-        self.requests.load(Ordering::Relaxed) != 0
-    }
-
-    /// Does it, on the hart where the vCPU is loaded.
-    pub fn flush(&self) {
-        let requests = self.requests.swap(0, Ordering::AcqRel);
-        csr_set!("hvip", requests & ((1 << CLEAR_SHIFT) - 1));
-        csr_clear!("hvip", requests >> CLEAR_SHIFT);
-    }
-}
-
 /// A vCPU. It belongs to one thread; see [`VcpuLine`] for what is shared.
 pub struct Vcpu {
     /// Registers that change on every entry and exit.
@@ -103,6 +63,8 @@ pub struct Vcpu {
     pub vm: Arc<Vm>,
     /// Interrupts for the guest.
     pub line: Arc<VcpuLine>,
+    /// Stores that signal events; see [`IoTable`].
+    pub io_table: IoTable,
     /// The process's handle for it.
     pub handle: usize,
     /// The guest's `scounteren`, while the host's is in place.
@@ -116,31 +78,27 @@ pub struct Vcpu {
     csrs: GuestCsrs,
     float: FloatRegisters,
     redirected_causes: u64,
+    /// Breakpoints of the guest are exits.
+    debug: bool,
+    _live: Counted,
     /// Guest timer on machines without Sstc.
     timer: u64,
 }
 
 impl Vcpu {
     /// A vCPU of `vm` for the calling thread, in the state of a hart that SBI
-    /// starts: VS-mode, no translation, everything 0.
-    pub fn new(vm: Arc<Vm>, thread: &Thread, process: &Process) -> Result<Box<Self>, Error> {
+    /// starts: VS-mode, no translation, everything 0. `number` is the guest's
+    /// hart id, or any that is free.
+    pub fn new(vm: Arc<Vm>, number: Option<usize>, thread: &Thread, process: &Process) -> Result<Box<Self>, Error> {
         let run_page = OwnedFrames::zeroed(0).ok_or(Error::OutOfMemory)?;
-        let owner = thread.to_arc();
-        let line =
-            Arc::new(VcpuLine { requests: AtomicU64::new(0), owner: Arc::downgrade(&owner), owner_id: thread.id });
-        vm.add_vcpu(&line)?;
+        let line = vm.add_vcpu(number, &thread.to_arc())?;
         let backing = Backing::Shared(run_page.phys());
         let run_page_address = process.space.lock().add_anywhere(PAGE_SIZE, backing)?;
-        let frame = GuestFrame {
-            x: [0; 32],
-            pc: 0,
-            sstatus: SSTATUS_SPIE | SSTATUS_FS_INITIAL | SSTATUS_UXL_64,
-            hstatus: guest_hstatus(0),
-        };
         Ok(Box::new(Self {
-            frame,
+            frame: reset_frame(0),
             completion: Completion::None,
             line,
+            io_table: IoTable::default(),
             handle: 0,
             vm,
             scounteren: 0,
@@ -153,6 +111,8 @@ impl Vcpu {
             csrs: GuestCsrs::new(),
             float: FloatRegisters::default(),
             redirected_causes: 0,
+            debug: false,
+            _live: Counted::new(Kind::Vcpu),
             timer: timer::NEVER,
         }))
     }
@@ -201,6 +161,9 @@ impl Vcpu {
         self.frame.sstatus = self.frame.sstatus & !SSTATUS_SPP | self.mode << 8;
         uer::load(self.redirected_causes);
         vei::load(&self.vm);
+        if self.debug {
+            csr_clear!("hedeleg", 1 << cause::BREAKPOINT);
+        }
         hart.last_vcpu.set(self.id);
         self.last_hart = hart.index;
         self.is_loaded = true;
@@ -218,7 +181,11 @@ impl Vcpu {
         self.unload_float();
         self.csrs.unload();
         csr_write!("hgatp", 0);
+        if self.debug {
+            csr_set!("hedeleg", 1 << cause::BREAKPOINT);
+        }
         self.is_loaded = false;
+        debug_assert!(csr_read!("hvip") == 0 && csr_read!("hgatp") == 0, "a guest's state stays behind");
     }
 
     /// The registers stay in the hart after `unload`; if nobody used them since,
@@ -279,6 +246,28 @@ impl Vcpu {
         self.frame.hstatus = guest_hstatus(causes);
     }
 
+    /// Sets whether breakpoints of the guest are exits.
+    pub fn set_debug(&mut self, debug: bool) {
+        assert!(!self.is_loaded);
+        self.debug = debug;
+    }
+
+    /// The guest started this vCPU: the state that SBI describes.
+    pub fn reset(&mut self, pc: u64, opaque: u64) {
+        let was_loaded = self.is_loaded;
+        self.unload();
+        self.frame = reset_frame(self.redirected_causes);
+        self.frame.pc = pc;
+        self.frame.x[10] = self.line.number();
+        self.frame.x[11] = opaque;
+        self.mode = 1;
+        self.csrs = GuestCsrs::new();
+        self.timer = timer::NEVER;
+        if was_loaded {
+            self.load();
+        }
+    }
+
     /// A register of a vCPU that is not loaded, by its number in the ABI.
     pub fn register(&mut self, id: usize) -> Option<&mut u64> {
         assert!(!self.is_loaded);
@@ -311,6 +300,16 @@ impl Vcpu {
             self.timer = timer::NEVER;
             csr_set!("hvip", INT_VSTI);
         }
+    }
+}
+
+/// General registers of a hart that begins.
+fn reset_frame(redirected_causes: u64) -> GuestFrame {
+    GuestFrame {
+        x: [0; 32],
+        pc: 0,
+        sstatus: SSTATUS_SPIE | SSTATUS_FS_INITIAL | SSTATUS_UXL_64,
+        hstatus: guest_hstatus(redirected_causes),
     }
 }
 

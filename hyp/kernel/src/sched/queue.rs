@@ -1,0 +1,95 @@
+//! Run queues: threads linked through themselves, so that waking one never
+//! allocates memory, whoever does it.
+
+use alloc::sync::Arc;
+use core::ptr;
+
+use crate::sched::thread::Thread;
+
+/// A first-in, first-out list. A thread is in at most one; the list holds a
+/// reference to each of its threads. `Thread::next` belongs to the lock of the
+/// queue that the thread is in.
+pub struct RunQueue {
+    head: *const Thread,
+    tail: *const Thread,
+}
+
+// SAFETY: the pointers are references that the list owns, and threads may be
+// sent.
+unsafe impl Send for RunQueue {}
+
+impl RunQueue {
+    /// Empty.
+    pub const fn new() -> Self {
+        Self { head: ptr::null(), tail: ptr::null() }
+    }
+
+    /// Whether nothing is in it.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.head.is_null()
+    }
+
+    /// Adds a thread at the end.
+    pub fn push(&mut self, thread: Arc<Thread>) {
+        thread.next.set(ptr::null());
+        let thread = Arc::into_raw(thread);
+        if self.tail.is_null() {
+            self.head = thread;
+        } else {
+            // SAFETY: the list holds a reference to its last thread.
+            unsafe { (*self.tail).next.set(thread) };
+        }
+        self.tail = thread;
+    }
+
+    /// Takes the first.
+    pub fn pop(&mut self) -> Option<Arc<Thread>> {
+        self.take_where(|_| true)
+    }
+
+    /// Takes the first that is wanted.
+    pub fn take_where(&mut self, wanted: impl Fn(&Thread) -> bool) -> Option<Arc<Thread>> {
+        let (mut previous, mut at) = (ptr::null(), self.head);
+        // SAFETY: the list holds references to all threads that it links.
+        while let Some(thread) = unsafe { at.as_ref() } {
+            if wanted(thread) {
+                return Some(self.unlink(previous, at));
+            }
+            previous = at;
+            at = thread.next.get();
+        }
+        None
+    }
+
+    /// Takes `at`, which follows `previous` (null: which is the first).
+    fn unlink(&mut self, previous: *const Thread, at: *const Thread) -> Arc<Thread> {
+        // SAFETY: `push` put the pointer there with `into_raw`.
+        let thread = unsafe { Arc::from_raw(at) };
+        let next = thread.next.replace(ptr::null());
+        if previous.is_null() {
+            self.head = next;
+        } else {
+            // SAFETY: as in `take_where`.
+            unsafe { (*previous).next.set(next) };
+        }
+        if ptr::eq(self.tail, at) {
+            self.tail = previous;
+        }
+        debug_assert_eq!(self.head.is_null(), self.tail.is_null());
+        thread
+    }
+
+    /// Whether a thread is in it.
+    pub fn holds(&self, thread: &Thread) -> bool {
+        let mut at = self.head;
+        // SAFETY: as in `take_where`.
+        while let Some(queued) = unsafe { at.as_ref() } {
+            if ptr::eq(queued, thread) {
+                return true;
+            }
+            at = queued.next.get();
+        }
+        false
+    }
+}
