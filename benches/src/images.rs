@@ -18,6 +18,8 @@ images! {
     HYP = "hyp";
     /// Its virtual-machine monitor.
     VMM = "vmm";
+    /// Tests of VEI and HCS, a program of the hypervisor.
+    VEITEST = "veitest";
     /// The guest of the console experiments.
     CONSOLE = "console";
 }

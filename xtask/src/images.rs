@@ -52,6 +52,7 @@ const IMAGES: &[Image] = &[
     image("speed-exits", "guest-sw", "speed", GC),
     image("hyp", "hyp", "hyp-kernel", IMAC),
     image("vmm", "hyp", "hyp-vmm", IMAC),
+    image("veitest", "hyp", "hyp-veitest", IMAC),
 ];
 
 impl Image {

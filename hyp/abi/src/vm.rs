@@ -51,6 +51,9 @@ pub mod exit {
     pub const SYSTEM_EVENT: u32 = 24;
     /// An SBI call for the VMM; see [`super::SbiExit`].
     pub const RISCV_SBI: u32 = 35;
+    /// The guest sent a VEIRQ without a route, which `internal.stval` tells. It
+    /// stays at the instruction.
+    pub const VEI_MISS: u32 = 64;
 }
 
 /// Most vCPUs of a VM.

@@ -26,5 +26,6 @@ mod stats;
 mod sync;
 mod syscall;
 mod trap;
+mod vei;
 mod vhost;
 mod vm;

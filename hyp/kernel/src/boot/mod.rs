@@ -19,7 +19,7 @@ use crate::sched::{self, hart::Hart, hart::set_harts, thread::Thread, timer};
 use crate::sync::Once;
 use crate::trap::entry::trap_vector;
 use crate::vm::{hardware, uer};
-use crate::{console, csr_write, init, log, power};
+use crate::{console, csr_write, init, log, power, vei};
 
 static ARGUMENTS: Once<String> = Once::new();
 
@@ -47,9 +47,11 @@ extern "C" fn boot_main(hartid: usize, device_tree: usize) -> ! {
     let harts = smp::make_harts(&board, hartid);
     let boot_hart = harts[0];
     set_harts(harts);
+    vei::init();
     begin_hart(boot_hart);
     smp::start_others();
     announce(&board);
+    vei::balance::start();
     init::start();
     sched::idle()
 }
@@ -69,13 +71,14 @@ fn use_devices(board: &Board<'_>) {
 fn announce(board: &Board<'_>) {
     let yes = |condition| if condition { "yes" } else { "no" };
     log!(
-        "{} harts, {} MiB free, Sstc {}, Sstc for guests {}, VMIDs {}, HA-IOV {}",
+        "{} harts, {} MiB free, Sstc {}, Sstc for guests {}, VMIDs {}, HA-IOV {}, VEI and HCS {}",
         sched::hart::harts().len(),
         frame::free_pages() / 256,
         yes(board.has_sstc),
         yes(hardware::guest_has_sstc()),
         yes(hardware::has_vmids()),
         yes(uer::is_supported()),
+        yes(vei::is_supported()),
     );
 }
 
@@ -91,6 +94,7 @@ fn begin_hart(hart: &'static Hart) {
     hart.adopt_idle(Thread::new_idle(hart));
     hardware::init_hart();
     csr_write!("sie", INT_SSI | INT_STI);
+    vei::hart::init_hart();
     timer::rearm();
 }
 

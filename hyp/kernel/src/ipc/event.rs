@@ -77,6 +77,11 @@ impl Event {
         }
     }
 
+    /// The hart where the thread that waits was last.
+    pub fn waiter_hart(&self) -> Option<usize> {
+        self.signal.last_hart()
+    }
+
     /// Takes all bits; see [`Signal::wait`].
     pub fn wait(&self, deadline: Deadline) -> Result<u32, Error> {
         self.signal.wait(deadline)

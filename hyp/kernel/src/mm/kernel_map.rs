@@ -100,5 +100,10 @@ pub fn init(ranges: impl Iterator<Item = (Phys, Phys)>) {
 
 /// Translates through `root` from now on. The caller fences.
 pub fn activate(root: Phys) {
-    csr_write!("satp", ATP_MODE_SV39 | (root.0 / PAGE_SIZE) as u64);
+    activate_with(root, 0);
+}
+
+/// The same with an ASID, in its place in `satp`.
+pub fn activate_with(root: Phys, asid: u64) {
+    csr_write!("satp", ATP_MODE_SV39 | asid | (root.0 / PAGE_SIZE) as u64);
 }

@@ -10,6 +10,7 @@ use crate::ipc::event::Event;
 use crate::ipc::shared::SharedMemory;
 use crate::proc::child::Child;
 use crate::proc::process::Process;
+use crate::vei::ContextRef;
 use crate::vhost::Vhost;
 use crate::vm::Vm;
 use crate::vm::line::VcpuLine;
@@ -50,6 +51,8 @@ objects! {
     Vcpu(VcpuLine) = vcpu_line, travels: false;
     /// An event.
     Event(Event) = event, travels: true;
+    /// A user context, which lives as long as its thread.
+    UserContext(ContextRef) = user_context, travels: true;
     /// Shared memory.
     Shared(SharedMemory) = shared, travels: true;
     /// An end of a channel. Which may travel where is the channel's own rule.

@@ -13,6 +13,7 @@ pub use crate::proc::object::Object;
 use crate::sched::{self, thread::Thread};
 use crate::stats::{Counted, Kind};
 use crate::sync::SpinLock;
+use crate::vei::ProcessVei;
 
 /// Most handles a process may have.
 const HANDLES_MAX: usize = 256;
@@ -28,6 +29,8 @@ pub struct Process {
     handles: SpinLock<Vec<Option<Object>>>,
     threads: SpinLock<Vec<Arc<Thread>>>,
     dying: AtomicBool,
+    /// For user contexts.
+    pub vei: ProcessVei,
     _live: Counted,
     /// Last, because fields are dropped in order: when it goes, all else is gone.
     end: EndSignal,
@@ -42,6 +45,7 @@ impl Process {
             handles: SpinLock::new(Vec::new()),
             threads: SpinLock::new(Vec::new()),
             dying: AtomicBool::new(false),
+            vei: ProcessVei::default(),
             _live: Counted::new(Kind::Process),
             end: EndSignal { status: Status::new(), initial },
         })

@@ -13,6 +13,7 @@ use crate::sched::queue::RunQueue;
 use crate::sched::thread::{State, Thread};
 use crate::sched::timer::Timers;
 use crate::sync::{Once, SpinLock};
+use crate::vei;
 use crate::{csr_read, csr_set, csr_take};
 
 /// A hart. Fields in cells are touched by the hart itself alone.
@@ -204,6 +205,14 @@ impl Hart {
         }
     }
 
+    /// Names a thread to let go of, which is not the current one: its stack is
+    /// being left.
+    pub fn set_previous(&self, thread: Arc<Thread>) {
+        // SAFETY: only this hart touches the cell, with interrupts off.
+        let none = unsafe { (*self.previous.get()).replace(thread) };
+        assert!(none.is_none(), "two threads are being switched out");
+    }
+
     /// Lets go of the thread that was switched away from: others may run it
     /// now, and if it is dead this frees what it had.
     pub fn release_previous(&self) {
@@ -246,5 +255,6 @@ impl Hart {
             arch::fence_all();
             self.kicked.swap(false, Ordering::SeqCst);
         }
+        vei::hart::serve_requests();
     }
 }

@@ -24,6 +24,7 @@ use crate::mm::kernel_map;
 use crate::sched::hart::{Hart, harts, this_hart};
 use crate::sched::thread::{State, Thread};
 use crate::sync::{disable_interrupts, restore_interrupts};
+use crate::vei;
 use crate::{csr_clear, csr_read, marker};
 
 /// The thread that runs on this hart. Valid as long as the caller itself runs,
@@ -82,7 +83,7 @@ pub fn unpark(thread: &Arc<Thread>) {
             enqueue(Arc::clone(thread));
         }
         State::Ready => sched.token = true,
-        State::Dead => {}
+        State::Dormant | State::Dead => {}
     }
 }
 
@@ -124,7 +125,8 @@ pub fn pin(hart: usize) {
 
 /// Whether the calling thread's process was told to end.
 pub fn is_dying() -> bool {
-    current().process.as_ref().is_some_and(|process| process.is_dying())
+    let thread = current();
+    thread.process.as_ref().is_some_and(|process| process.is_dying()) || thread.vei.must_end()
 }
 
 fn idle_hart() -> Option<&'static Hart> {
@@ -179,6 +181,7 @@ pub fn exit_thread() -> ! {
         sched.exiting = true;
     }
     thread.release_vcpu();
+    vei::context::thread_exits(thread);
     if let Some(process) = thread.process.as_ref() {
         process.remove_thread(thread.id);
     }
@@ -187,10 +190,28 @@ pub fn exit_thread() -> ! {
     unreachable!("a dead thread was scheduled")
 }
 
+/// Gives the hart away, and this thread's place on it: its state is such that it
+/// is not scheduled again as it is.
+pub fn leave() -> ! {
+    disable_interrupts();
+    schedule();
+    unreachable!("a thread without a place was scheduled")
+}
+
+/// What `preempt` decides, for callers that must not switch.
+pub fn wants_to_switch() -> bool {
+    let wanted = timer::shorten_slice() && !this_hart().queue.lock().is_empty();
+    if !wanted {
+        timer::rearm();
+    }
+    wanted
+}
+
 /// Switches to the next thread. The caller has set the state of the current
 /// one: still ready (it goes to the end of the queue), parked or dead. With
 /// interrupts off; returns when the thread runs again, maybe on another hart.
 fn schedule() {
+    debug_assert!(!vei::hart::handler_is_active(), "the scheduler was called for a handler in HCS");
     let hart = this_hart();
     let previous = current();
     previous.check_stack();
@@ -232,9 +253,10 @@ fn activate_space(previous: &Thread, next: &Thread) {
     if from == to {
         return;
     }
-    kernel_map::activate(to.unwrap_or_else(kernel_map::root));
-    if to.is_some() {
-        // All spaces share ASID 0.
+    let own = next.process.as_ref().map_or(0, |process| process.vei.satp_bits());
+    kernel_map::activate_with(to.unwrap_or_else(kernel_map::root), own);
+    if to.is_some() && own == 0 {
+        // All spaces without an ASID of their own share 0.
         crate::arch::sfence_vma_all();
     }
 }
@@ -261,6 +283,7 @@ fn serve_pending() {
     if pending & INT_SSI != 0 {
         this_hart().acknowledge_kick();
     }
+    vei::hart::serve_pending(pending);
     if pending & INT_STI != 0 {
         timer::expired();
     }

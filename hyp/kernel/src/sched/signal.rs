@@ -10,11 +10,12 @@
 
 use alloc::sync::Arc;
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 use hyp_abi::Error;
 
 use crate::arch::time;
+use crate::sched::hart::this_hart;
 use crate::sched::thread::Thread;
 use crate::sched::{self, current};
 
@@ -47,12 +48,19 @@ pub struct Signal {
     waiter: AtomicPtr<Thread>,
     /// Somebody is in `wait`.
     claimed: AtomicBool,
+    /// Where who waits ran last.
+    last_hart: AtomicUsize,
 }
 
 impl Signal {
     /// No bits.
     pub const fn new() -> Self {
-        Self { bits: AtomicU32::new(0), waiter: AtomicPtr::new(ptr::null_mut()), claimed: AtomicBool::new(false) }
+        Self {
+            bits: AtomicU32::new(0),
+            waiter: AtomicPtr::new(ptr::null_mut()),
+            claimed: AtomicBool::new(false),
+            last_hart: AtomicUsize::new(usize::MAX),
+        }
     }
 
     /// Adds bits (not 0) and wakes who waits. Callable everywhere, with
@@ -82,9 +90,16 @@ impl Signal {
         if self.claimed.swap(true, Ordering::Acquire) {
             return Err(Error::Busy);
         }
+        self.last_hart.store(this_hart().index, Ordering::Relaxed);
         let result = self.wait_alone(deadline);
         self.claimed.store(false, Ordering::Release);
         result
+    }
+
+    /// The hart where the thread that waits, or waited last, was then.
+    pub fn last_hart(&self) -> Option<usize> {
+        let hart = self.last_hart.load(Ordering::Relaxed);
+        (hart != usize::MAX).then_some(hart)
     }
 
     fn wait_alone(&self, deadline: Deadline) -> Result<u32, Error> {

@@ -43,10 +43,19 @@ global_asm!(
     "    mv   a0, s0",
     "    mv   a1, s1",
     "    tail {kernel_thread}",
+    // A guest whose handler in HCS was evicted: s0 = its thread's entry record,
+    // s1 = the cause with which its run loop goes on.
+    ".global guest_resume_start",
+    "guest_resume_start:",
+    "    call {guest_resumes}",
+    "    mv   a0, s0",
+    "    mv   a1, s1",
+    "    tail abandon_guest",
     RA = const offset_of!(Context, ra),
     SP = const offset_of!(Context, sp),
     S = const offset_of!(Context, s),
     kernel_thread = sym super::thread::kernel_thread,
+    guest_resumes = sym crate::vei::activity::guest_resumes,
 );
 
 unsafe extern "C" {
@@ -56,6 +65,8 @@ unsafe extern "C" {
     pub safe static user_thread_start: u8;
     /// See above.
     pub safe static kernel_thread_start: u8;
+    /// See above.
+    pub safe static guest_resume_start: u8;
 }
 
 /// Saves the current context in `from` and goes on in `to`.

@@ -15,12 +15,13 @@ use crate::arch::csr::SSTATUS_SIE;
 use crate::csr_set;
 use crate::mm::frame::OwnedFrames;
 use crate::proc::process::Process;
-use crate::sched::hart::Hart;
+use crate::sched::hart::{Hart, harts};
 use crate::sched::switch::{Context, kernel_thread_start, user_thread_start};
 use crate::sched::{self, timer};
 use crate::stats::{Counted, Kind};
 use crate::sync::SpinLock;
 use crate::trap::{EntryRecord, TrapFrame};
+use crate::vei::{self, ThreadVei};
 use crate::vm::uer::UserTrapState;
 use crate::vm::vcpu::Vcpu;
 
@@ -41,6 +42,9 @@ pub enum State {
     Parked,
     /// Runs or could run.
     Ready,
+    /// The activity of a user context, while the kernel has no use for it:
+    /// nobody can wake it.
+    Dormant,
     /// Has ended.
     Dead,
 }
@@ -98,6 +102,8 @@ pub struct Thread {
     pub switches: AtomicU64,
     /// State of the N extension, for threads that use it.
     user_traps: UnsafeCell<UserTrapState>,
+    /// User contexts.
+    pub vei: ThreadVei,
     vcpu: Cell<*mut Vcpu>,
     /// `VCPU_RUN` is under way.
     in_guest: Cell<bool>,
@@ -161,6 +167,7 @@ impl Thread {
             run_cycles: AtomicU64::new(0),
             switches: AtomicU64::new(0),
             user_traps: UnsafeCell::new(UserTrapState::default()),
+            vei: ThreadVei::default(),
             vcpu: Cell::new(ptr::null_mut()),
             in_guest: Cell::new(false),
             live: Lasting::new(Some(Counted::new(Kind::Thread))),
@@ -191,17 +198,39 @@ impl Thread {
 
     /// A thread of a process, not started.
     pub fn new_user(process: &Arc<Process>, start: UserStart) -> Result<Arc<Self>, Error> {
-        let mut thread = Self::new(Some(Arc::clone(process)))?;
+        let thread = Self::new(Some(Arc::clone(process)))?;
         let mut frame = TrapFrame { pc: start.pc, ..TrapFrame::ZERO };
         frame.x[1] = start.sp;
         frame.x[9..11].copy_from_slice(&start.args);
-        let sp = thread.stack_top() - size_of::<TrapFrame>();
-        // SAFETY: the frame lies in the thread's own, still unused stack.
-        unsafe { ptr::with_exposed_provenance_mut::<TrapFrame>(sp).write(frame) };
-        let context = thread.context.get_mut();
-        context.ra = &raw const user_thread_start as usize;
-        context.sp = sp;
-        context.s[0] = begin_user_thread as *const () as usize;
+        // SAFETY: the thread is new.
+        unsafe { thread.restart_user(frame) };
+        Ok(Arc::new(thread))
+    }
+
+    /// Makes the thread begin in user mode with these registers.
+    ///
+    /// # Safety
+    /// It does not run, and nothing of its stack is in use.
+    pub unsafe fn restart_user(&self, frame: TrapFrame) {
+        let sp = self.stack_top() - size_of::<TrapFrame>();
+        // SAFETY: the frame lies in the thread's own, unused stack, and nobody
+        // uses the context of a thread that does not run.
+        unsafe {
+            ptr::with_exposed_provenance_mut::<TrapFrame>(sp).write(frame);
+            let context = &mut *self.context.get();
+            context.ra = &raw const user_thread_start as usize;
+            context.sp = sp;
+            context.s[0] = begin_user_thread as *const () as usize;
+        }
+    }
+
+    /// The activity of a user context (see `vei::activity`): dormant until
+    /// that makes it a thread.
+    pub fn new_activity(process: &Arc<Process>, hart: usize) -> Result<Arc<Self>, Error> {
+        let mut thread = Self::new(Some(Arc::clone(process)))?;
+        thread.sched.get_mut().state = State::Dormant;
+        thread.set_pinned(hart);
+        thread.set_hart(harts()[hart]);
         Ok(Arc::new(thread))
     }
 
@@ -345,6 +374,7 @@ impl Thread {
 
     /// Before another thread runs on this hart.
     pub fn switch_out(&self) {
+        vei::context::switch_out(self);
         let vcpu = self.vcpu.get();
         // SAFETY: the thread is being switched, so nobody else uses its cells.
         unsafe {
@@ -364,6 +394,7 @@ impl Thread {
         // SAFETY: as in `switch_out`.
         unsafe {
             self.user_traps().restore();
+            vei::context::switch_in(self);
             if self.in_guest.get() {
                 let vcpu = self.vcpu.get();
                 (*vcpu).load();

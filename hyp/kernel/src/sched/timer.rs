@@ -13,6 +13,7 @@ use crate::sched::hart::{Hart, this_hart};
 use crate::sched::thread::Thread;
 use crate::sched::{current, unpark};
 use crate::sync::SpinLock;
+use crate::vei;
 
 /// Time slices per second.
 const SLICES_PER_SECOND: u64 = 100;
@@ -102,7 +103,7 @@ pub fn rearm() {
     let sleeper = timers.sleepers.lock().keys().next().map_or(NEVER, |key| key.0);
     let contended = !hart.runs_idle_thread() && !hart.queue.lock().is_empty();
     let slice = if contended { timers.slice_end.get() } else { NEVER };
-    let nearest = sleeper.min(slice).min(current().guest_deadline());
+    let nearest = sleeper.min(slice).min(current().guest_deadline()).min(vei::hart::deadline());
     if timers.armed.replace(nearest) != nearest {
         set_hardware(nearest);
     }
@@ -135,6 +136,7 @@ pub fn expired() -> bool {
     // A timer that fired stays pending until it is set again.
     hart.timers.armed.set(0);
     current().guest_timer_tick(now);
+    vei::hart::ticked(now);
     loop {
         let due = {
             let mut sleepers = hart.timers.sleepers.lock();

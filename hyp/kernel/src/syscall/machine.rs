@@ -46,7 +46,7 @@ pub fn create_vcpu(vm: usize, number: usize) -> Result<usize, Error> {
     let process = process()?;
     let vm = process.vm(vm)?;
     let thread = current();
-    if !thread.vcpu().is_null() {
+    if !thread.vcpu().is_null() || thread.vei.context().is_some() {
         return Err(Error::Busy);
     }
     let number = (number != usize::MAX).then_some(number);
@@ -180,6 +180,6 @@ pub fn set_huedeleg(vcpu: usize, causes: usize) -> Result<(), Error> {
     vcpu.unload();
     vcpu.set_redirected_causes(causes as u64);
     // SAFETY: the thread itself; no other reference is alive.
-    unsafe { current().user_traps().enable(causes != 0) };
+    unsafe { current().user_traps().enable(causes != 0 || current().vei.context().is_some()) };
     Ok(())
 }

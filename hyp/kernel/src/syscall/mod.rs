@@ -11,6 +11,7 @@ use hyp_abi::error::{Error, encode};
 use hyp_abi::syscall as number;
 
 use crate::sched;
+use crate::vei;
 use crate::vm::run;
 
 /// Entered by the trap vector with the registers of the caller as arguments.
@@ -25,8 +26,15 @@ pub extern "C" fn syscall(
     call: usize,
 ) -> usize {
     // The one that matters for speed comes before the jump table.
-    let result = if call == number::VCPU_RUN { run::run(a0) } else { dispatch(call, [a0, a1, a2]) };
+    let result = if call == number::VCPU_RUN { run::run(a0) } else { slow(call, [a0, a1, a2]) };
     encode(result)
+}
+
+/// All others. The thread may have slept, and its handler have been started.
+fn slow(call: usize, arguments: [usize; 3]) -> Result<usize, Error> {
+    let result = dispatch(call, arguments);
+    vei::context::yield_to_activity(sched::current());
+    result
 }
 
 fn dispatch(call: usize, [a0, a1, a2]: [usize; 3]) -> Result<usize, Error> {
@@ -68,6 +76,12 @@ fn dispatch(call: usize, [a0, a1, a2]: [usize; 3]) -> Result<usize, Error> {
         number::VHOST_QUEUE => vhost::queue(a0, a1).map(done),
         number::VHOST_STOP => vhost::stop(a0).map(done),
         number::VHOST_STATUS => vhost::status(a0, a1).map(done),
+        number::VEI_ROUTE => vei::calls::route(a0, a1).map(done),
+        number::VEI_UNROUTE => vei::calls::unroute(a0, a1).map(done),
+        number::USER_CONTEXT_CREATE => vei::calls::create_context(a0),
+        number::USER_CONTEXT_WAIT => vei::context::wait(a0),
+        number::VEI_DOMAIN => vei::calls::join_domain(a0, a1),
+        number::VEI_INFO => vei::calls::info(a0).map(done),
         _ => Err(Error::NotSupported),
     }
 }

@@ -40,6 +40,11 @@ pub fn pin(hart: usize) -> Result<(), Error> {
     if hart != ANY_HART && hart >= harts().len() {
         return Err(Error::InvalidArgument);
     }
+    let thread = current();
+    if thread.vei.context().is_some() || thread.vei.is_activity() {
+        // Handlers stay on their hart.
+        return Err(Error::Busy);
+    }
     sched::pin(hart);
     Ok(())
 }

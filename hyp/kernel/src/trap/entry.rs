@@ -20,6 +20,7 @@ use crate::sched::hart::Hart;
 use crate::syscall::syscall;
 use crate::trap::handle::{kernel_trap, user_trap};
 use crate::trap::{EntryRecord, TrapFrame};
+use crate::vei::activity::{handler_call, handler_trap};
 use crate::vm::world_switch::{GuestFrame, SWITCH_FRAME};
 
 global_asm!(
@@ -48,13 +49,17 @@ global_asm!(
     "    addi  t0, t0, 4",
     "    sd    t0, 0(sp)",
     "    sd    t1, {SP}(sp)",
+    "    mv    t1, tp",
     "    csrrw t0, sscratch, zero",
     "    ld    tp, {HART}(tp)",
     "    sd    t0, {TP}(sp)",
+    "    ld    t2, {CURRENT}(tp)",
+    "    bne   t1, t2, handler_syscall",
     // a0-a5 and a7 are the arguments of `syscall` as they are.
     "    call  {syscall}",
-    "    ld    t0, 0(sp)",
     "    ld    t1, {CURRENT}(tp)",
+    "return_from_syscall:",
+    "    ld    t0, 0(sp)",
     "    ld    ra, {RA}(sp)",
     "    ld    gp, {GP}(sp)",
     "    csrw  sepc, t0",
@@ -66,6 +71,17 @@ global_asm!(
     "    li a6, 0", "    li a7, 0", "    li t0, 0", "    li t1, 0", "    li t2, 0",
     "    li t3, 0", "    li t4, 0", "    li t5, 0", "    li t6, 0",
     "    sret",
+
+    // The record is not the current thread's: a handler in HCS (see
+    // `vei::activity`). The record stays what `sscratch` is on the way back.
+    "handler_syscall:",
+    "    sd    s0, 8*8(sp)",
+    "    mv    s0, t1",
+    "    mv    a6, t1",
+    "    call  {handler_call}",
+    "    mv    t1, s0",
+    "    ld    s0, 8*8(sp)",
+    "    j     return_from_syscall",
 
     // An exception or interrupt from user mode: everything is kept.
     "user_exception:",
@@ -80,16 +96,20 @@ global_asm!(
     "    ld    t1, {USER_SP}(tp)",
     "    sd    t0, 0(sp)",
     "    sd    t1, {SP}(sp)",
+    "    mv    s0, tp",
     "    csrrw t0, sscratch, zero",
     "    ld    tp, {HART}(tp)",
     "    sd    t0, {TP}(sp)",
+    "    ld    t1, {CURRENT}(tp)",
     "    mv    a0, sp",
+    "    bne   s0, t1, handler_exception",
     "    call  {user_trap}",
     // New threads begin here, with their frame on top of the stack.
     ".global return_to_user",
     "return_to_user:",
-    "    ld    t0, 0(sp)",
     "    ld    t1, {CURRENT}(tp)",
+    "return_with_record:",
+    "    ld    t0, 0(sp)",
     "    csrw  sepc, t0",
     "    csrw  sscratch, t1",
     "    ld ra, {RA}(sp)", "    ld gp, {GP}(sp)", "    ld tp, {TP}(sp)", "    ld t0, {T0}(sp)",
@@ -102,6 +122,13 @@ global_asm!(
     "    ld t5, 30*8(sp)", "    ld t6, 31*8(sp)",
     "    ld    sp, {SP}(sp)",
     "    sret",
+
+    // As `handler_syscall`.
+    "handler_exception:",
+    "    mv    a1, s0",
+    "    call  {handler_trap}",
+    "    mv    t1, s0",
+    "    j     return_with_record",
 
     // From the kernel itself: an interrupt of a kernel thread, or a bug. The
     // callee keeps s0-s11. tp is not saved: a preempted thread may go on
@@ -183,6 +210,8 @@ global_asm!(
     syscall = sym syscall,
     user_trap = sym user_trap,
     kernel_trap = sym kernel_trap,
+    handler_call = sym handler_call,
+    handler_trap = sym handler_trap,
 );
 
 const _: () = assert!(offset_of!(TrapFrame, pc) == 0 && offset_of!(TrapFrame, x) == 8);

@@ -7,6 +7,7 @@ use crate::arch::csr::{CAUSE_INTERRUPT, IRQ_SSI, IRQ_STI, cause};
 use crate::proc::address_space::Access;
 use crate::sched::{self, hart::this_hart, thread::Thread, timer};
 use crate::trap::TrapFrame;
+use crate::vei::{self, activity, hart::IRQ_SVDB, hart::IRQ_SVEI};
 use crate::vm::world_switch;
 use crate::{csr_read, log};
 
@@ -19,9 +20,15 @@ pub extern "C" fn user_trap(frame: &mut TrapFrame) {
     let address = csr_read!("stval") as usize;
     if cause & CAUSE_INTERRUPT != 0 {
         interrupt(cause);
+        vei::context::yield_to_activity(sched::current());
         sched::current().flush_interrupts();
-        return;
+    } else {
+        exception(frame, cause, address);
     }
+}
+
+/// An exception of a user thread that is no system call.
+pub fn exception(frame: &mut TrapFrame, cause: u64, address: usize) {
     let access = match cause {
         cause::FETCH_PAGE => Some(Access::Execute),
         cause::LOAD_PAGE => Some(Access::Read),
@@ -33,6 +40,9 @@ pub extern "C" fn user_trap(frame: &mut TrapFrame) {
     if cause == cause::ILLEGAL && thread.in_guest() && read_counter(frame, address as u32) {
         return;
     }
+    if cause == cause::ILLEGAL && activity::emulate(thread, frame, address as u32) {
+        return;
+    }
     let served = access.is_some_and(|access| process.space.lock().fault(UserVirt(address), access).is_ok());
     if !served {
         kill(thread, cause, frame.pc, address);
@@ -41,7 +51,7 @@ pub extern "C" fn user_trap(frame: &mut TrapFrame) {
 
 /// Reads a counter for a UER handler: the guest's `scounteren` is in place then,
 /// and what the guest allows to its users must not matter to the VMM.
-fn read_counter(frame: &mut TrapFrame, instruction: u32) -> bool {
+pub fn read_counter(frame: &mut TrapFrame, instruction: u32) -> bool {
     // csrrs rd, csr, x0
     let value = match instruction & !(0x1f << 7) {
         0xc000_2073 => csr_read!("cycle"),
@@ -95,6 +105,8 @@ pub fn interrupt(cause: u64) {
             this_hart().acknowledge_kick();
             sched::preempt();
         }
+        IRQ_SVEI => vei::hart::claim(),
+        IRQ_SVDB => vei::hart::doorbell(),
         other => panic!("interrupt {other} was never enabled"),
     }
     sched::end_if_dying();

@@ -1,12 +1,14 @@
 //! What is done with each exit of a guest.
 
-use ha_iov_ext::cause::{LOAD_MMIO_GUEST_FAULT, STORE_MMIO_GUEST_FAULT};
+use ha_iov_ext::cause::{LOAD_MMIO_GUEST_FAULT, STORE_MMIO_GUEST_FAULT, VEI_MAP_MISS};
+use ha_iov_ext::csr::VEISEND;
 use hyp_abi::vm::{DebugExit, InternalError, exit as reason};
 use hyp_kernel::addr::GuestPhys;
 use hyp_kernel::insn;
 
 use crate::arch::csr::{SSTATUS_SPIE, SSTATUS_SPP, cause};
 use crate::sched;
+use crate::vei;
 use crate::vm::gstage::Touch;
 use crate::vm::uer::Redirected;
 use crate::vm::vcpu::Vcpu;
@@ -49,6 +51,7 @@ fn handle_rare(vcpu: &mut Vcpu, cause: u64) -> Outcome {
     match cause {
         cause::FETCH_GUEST_PAGE => fetch_fault(vcpu),
         cause::VIRTUAL => virtual_instruction(vcpu),
+        VEI_MAP_MISS => vei_map_miss(vcpu),
         cause::BREAKPOINT => breakpoint(vcpu),
         cause::FETCH_ACCESS | cause::LOAD_ACCESS | cause::STORE_ACCESS => {
             // The VMM's memory has no such addresses, so this is the guest's.
@@ -152,7 +155,28 @@ fn virtual_instruction(vcpu: &mut Vcpu) -> Outcome {
         vcpu.frame.pc += 4;
         return Outcome::Wait;
     }
+    if is_send(instruction) && vcpu.vm.vei.may_send() {
+        // The VM got its map after this vCPU was loaded.
+        vei::hart::let_send();
+        return Outcome::Resume;
+    }
     inject(vcpu, cause::ILLEGAL, u64::from(instruction))
+}
+
+/// An access to `veisend`.
+fn is_send(instruction: u32) -> bool {
+    instruction & 0x7f == 0x73 && instruction >> 12 & 3 != 0 && (instruction >> 20) as u16 == VEISEND
+}
+
+/// The guest sent what the hardware has no entry for: the kernel delivers what
+/// it has a route for, and asks the VMM about everything else.
+fn vei_map_miss(vcpu: &mut Vcpu) -> Outcome {
+    let veirq = csr_read!("stval");
+    if vei::route::deliver(&vcpu.vm, veirq) {
+        vcpu.frame.pc += 4;
+        return Outcome::Resume;
+    }
+    leave_with(vcpu, reason::VEI_MISS, VEI_MAP_MISS)
 }
 
 /// Makes the guest take an exception at its pc, as the hardware would have.
@@ -187,11 +211,16 @@ fn breakpoint(vcpu: &mut Vcpu) -> Outcome {
 #[cold]
 #[inline(never)]
 fn internal_error(vcpu: &mut Vcpu, cause: u64) -> Outcome {
+    leave_with(vcpu, reason::INTERNAL_ERROR, cause)
+}
+
+/// An exit to the VMM that tells the trap.
+fn leave_with(vcpu: &mut Vcpu, reason: u32, cause: u64) -> Outcome {
     let error = InternalError { scause: cause, sepc: vcpu.frame.pc, stval: csr_read!("stval"), gpa: fault_gpa().0 };
     let page = vcpu.run_page();
     // SAFETY: the page lives as long as the vCPU; nobody has a reference to it.
     unsafe {
-        (*page).exit_reason = reason::INTERNAL_ERROR;
+        (*page).exit_reason = reason;
         (*page).internal = error;
     }
     Outcome::Leave

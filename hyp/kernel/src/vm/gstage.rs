@@ -21,6 +21,7 @@ use crate::proc::process::Process;
 use crate::sched::thread::Thread;
 use crate::stats::{Counted, Kind};
 use crate::sync::SpinLock;
+use crate::vei::{self, VmVei};
 use crate::vm::hardware::Vmid;
 use crate::vm::io_event::{IoEvents, IoTable};
 use crate::vm::line::{VcpuLine, request};
@@ -83,6 +84,8 @@ pub struct Vm {
     /// they are without the lock.
     lowest: AtomicU64,
     highest: AtomicU64,
+    /// Where what its guest sends goes.
+    pub vei: VmVei,
     /// Lines of its vCPUs; the index is the guest's hart number.
     vcpus: SpinLock<Vec<Weak<VcpuLine>>>,
     io_events: SpinLock<IoEvents>,
@@ -112,6 +115,7 @@ impl Vm {
         let memory = Memory { regions: [None; _], uer: [None; _], tree };
         Ok(Arc::new(Self {
             memory: SpinLock::new(memory),
+            vei: VmVei::new(vmid.0),
             vmid,
             hgatp,
             process: Arc::downgrade(process),
@@ -343,6 +347,8 @@ impl Region {
 
 impl Drop for Vm {
     fn drop(&mut self) {
+        // First of all: other VMs may get the VMID.
+        vei::route::close(self);
         // Events may live longer; from here on they find nobody.
         self.irq_sources.get_mut().iter().for_each(|event| event.unbind_vm(self.id));
         // No vCPU is left, so no hart walks the tables. If the process is gone

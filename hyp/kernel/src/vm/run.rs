@@ -25,7 +25,7 @@ use crate::{csr_clear, csr_read, csr_write};
 /// Cause with which [`uer_exit`] ends the guest's run; no hardware cause.
 const CAUSE_UER_EXIT: u64 = 0x100;
 /// The same, but the guest goes on.
-const CAUSE_UER_RESUME: u64 = 0x101;
+pub const CAUSE_UER_RESUME: u64 = 0x101;
 
 /// Runs the calling thread's vCPU until its VMM is needed.
 #[inline]
@@ -134,6 +134,19 @@ fn is_asked_to_return(thread: &Thread) -> bool {
     let page = vcpu(thread).run_page();
     // SAFETY: as in `begin`. Volatile, because the VMM's other threads write it.
     unsafe { (&raw const (*page).request_exit).read_volatile() != 0 }
+}
+
+/// Whether others ask for something that the run loop must serve. Gives the guest
+/// its interrupts.
+pub fn has_requests(thread: &Thread) -> bool {
+    vcpu(thread).line.flush() != 0
+}
+
+/// The thread's guest goes on at `pc` with these registers: a handler in HCS that
+/// interrupted it was evicted.
+pub fn take_from_handler(thread: &Thread, x: &[u64; 32], pc: u64, from_supervisor: bool) {
+    assert!(thread.in_guest(), "HCS without a guest");
+    vcpu(thread).take_from_handler(x, pc, from_supervisor);
 }
 
 /// The exit of a `VCPU_RUN` that was asked to return.

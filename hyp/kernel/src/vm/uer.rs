@@ -4,7 +4,7 @@
 use core::arch::asm;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use ha_iov_ext::csr::{self, HUEDELEG, UCAUSE, UEPC, USCRATCH, USTATUS, UTINST, UTVAL, UTVEC};
+use ha_iov_ext::csr::{self, HUEDELEG, UCAUSE, UEPC, UIE, USCRATCH, USTATUS, UTINST, UTVAL, UTVEC};
 use ha_iov_ext::fields::{hstatus, huectl, ustatus};
 use ha_iov_ext::pte;
 use hyp_kernel::pte::Pte;
@@ -75,6 +75,7 @@ pub fn unload() {
 pub struct UserTrapState {
     enabled: bool,
     ustatus: u64,
+    uie: u64,
     utvec: u64,
     uscratch: u64,
     uepc: u64,
@@ -102,6 +103,7 @@ impl UserTrapState {
             return;
         }
         self.ustatus = read::<USTATUS>();
+        self.uie = read::<UIE>();
         self.utvec = read::<UTVEC>();
         self.uscratch = read::<USCRATCH>();
         self.uepc = read::<UEPC>();
@@ -117,6 +119,7 @@ impl UserTrapState {
             return;
         }
         write::<USTATUS>(self.ustatus);
+        write::<UIE>(self.uie);
         write::<UTVEC>(self.utvec);
         write::<USCRATCH>(self.uscratch);
         write::<UEPC>(self.uepc);

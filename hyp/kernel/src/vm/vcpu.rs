@@ -23,6 +23,7 @@ use crate::sched::hart::this_hart;
 use crate::sched::thread::Thread;
 use crate::sched::timer;
 use crate::stats::{Counted, Kind};
+use crate::vei;
 use crate::vm::Vm;
 use crate::vm::context::{FloatRegisters, GuestCsrs};
 use crate::vm::hardware::{HOST_HSTATUS, has_vmids};
@@ -159,6 +160,7 @@ impl Vcpu {
         self.load_float();
         self.frame.sstatus = self.frame.sstatus & !SSTATUS_SPP | self.mode << 8;
         uer::load(self.redirected_causes);
+        vei::load(&self.vm);
         if self.debug {
             csr_clear!("hedeleg", 1 << cause::BREAKPOINT);
         }
@@ -175,6 +177,7 @@ impl Vcpu {
         csr_write!("hstatus", HOST_HSTATUS);
         self.mode = (self.frame.sstatus & SSTATUS_SPP) >> 8;
         uer::unload();
+        vei::unload();
         self.unload_float();
         self.csrs.unload();
         csr_write!("hgatp", 0);

@@ -54,6 +54,20 @@ global_asm!(
     "    li    a1, 0",
     "    ret",
 
+    // The same for hveictl, the sign of VEI and HCS.
+    ".global probe_hveictl",
+    "probe_hveictl:",
+    "    csrr  a0, {HVEICTL}",
+    "    li    a1, 0",
+    "    ret",
+
+    // And husave, the sign of HCS.
+    ".global probe_husave",
+    "probe_husave:",
+    "    csrr  a0, {HUSAVE}",
+    "    li    a1, 0",
+    "    ret",
+
     // Instructions of the kernel that may trap, and where to go on then.
     ".section .rodata.fixups, \"a\"",
     ".balign 8",
@@ -61,8 +75,12 @@ global_asm!(
     "fixups:",
     "    .quad fetch_guest_code, fetch_guest_code_failed",
     "    .quad probe_huectl, fetch_guest_code_failed",
+    "    .quad probe_hveictl, fetch_guest_code_failed",
+    "    .quad probe_husave, fetch_guest_code_failed",
 
     HUECTL = const super::uer::HUECTL,
+    HVEICTL = const crate::vei::regs::HVEICTL,
+    HUSAVE = const crate::vei::regs::HUSAVE,
 );
 
 /// Runs the guest until it exits, and tells `scause`. In line, so that the
@@ -140,7 +158,9 @@ unsafe extern "C" {
 
     fn fetch_guest_code(address: u64) -> Checked;
     fn probe_huectl() -> Checked;
-    static fixups: [[usize; 2]; 2];
+    fn probe_hveictl() -> Checked;
+    fn probe_husave() -> Checked;
+    static fixups: [[usize; 2]; 4];
 }
 
 /// Where the kernel goes on after a trap at `pc`, if it was ready for one.
@@ -154,6 +174,18 @@ pub fn fetch_fixup(pc: usize) -> Option<usize> {
 pub fn has_huectl() -> bool {
     // SAFETY: reads a CSR; when it does not exist, the fixup answers.
     unsafe { probe_huectl() }.failed == 0
+}
+
+/// Whether the machine has VEI.
+pub fn has_hveictl() -> bool {
+    // SAFETY: as above.
+    unsafe { probe_hveictl() }.failed == 0
+}
+
+/// Whether it has HCS.
+pub fn has_husave() -> bool {
+    // SAFETY: as above.
+    unsafe { probe_husave() }.failed == 0
 }
 
 /// The instruction at a guest's pc, as the guest itself would fetch it. Only

@@ -1,0 +1,55 @@
+//! What is counted.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use hyp_abi::vei::VeiInfo;
+
+macro_rules! counters {
+    ($($name:ident => $field:ident;)*) => {
+        $(
+            #[doc = concat!("See [`VeiInfo::", stringify!($field), "`].")]
+            pub static $name: Counter = Counter(AtomicU64::new(0));
+        )*
+
+        /// All of them.
+        pub fn info() -> VeiInfo {
+            VeiInfo {
+                supported: super::is_supported().into(),
+                bank: super::is_banked().into(),
+                $($field: $name.0.load(Ordering::Relaxed),)*
+            }
+        }
+    };
+}
+
+/// A number that harts change at the same time.
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// One more.
+    #[inline]
+    pub fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One less.
+    pub fn subtract(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+counters! {
+    CLAIMED => claimed;
+    SLOW_SENDS => slow_sends;
+    MISSES => misses;
+    DOORBELLS => doorbells;
+    ACTIVITIES => activities;
+    PLAIN => plain;
+    EVICTIONS => evictions;
+    OVER_BUDGET => over_budget;
+    HANDLER_CALLS => handler_calls;
+    MOVES => moves;
+    FENCES => fences;
+    ROUTES => routes;
+    CONTEXTS => contexts;
+}
