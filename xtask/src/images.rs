@@ -53,6 +53,8 @@ const IMAGES: &[Image] = &[
     image("hyp", "hyp", "hyp-kernel", IMAC),
     image("vmm", "hyp", "hyp-vmm", IMAC),
     image("veitest", "hyp", "hyp-veitest", IMAC),
+    image("churn", "hyp", "hyp-churn", IMAC),
+    image("selftest", "hyp", "hyp-selftest", IMAC),
 ];
 
 impl Image {
