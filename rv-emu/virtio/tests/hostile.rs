@@ -339,6 +339,25 @@ fn requests_that_point_nowhere_break_the_device() {
     }
 }
 
+#[test]
+fn rings_whose_parts_overlap_do_not_hold_the_device() {
+    // `avail_event`, which the device writes, is where the driver's index is: asking for
+    // notifications, or for none, changes what is available.
+    let arena = Arena::new();
+    let config = QueueConfig {
+        size: SIZE,
+        descriptors: GuestAddress(BASE),
+        device: GuestAddress(BASE + 0x1000),
+        driver: GuestAddress(BASE + 0x1000 + 4 + 8 * u64::from(SIZE) - 2),
+    };
+    let mut queue = Queue::new(&config, ALL, &arena.memory).unwrap();
+    let mut disk = Block::new(MemoryDisk::new(vec![0; 4096]), BlockOptions::default());
+    for _ in 0..3 {
+        let _ = turn(&mut disk, 0, &mut queue, &arena.memory, 64);
+        let _ = answer(&mut disk, 0, &mut queue, &arena.memory, 64);
+    }
+}
+
 /// Memory that counts what is done to it.
 struct Counted {
     memory: VecMemory,
