@@ -40,6 +40,9 @@ const fn image(name: &'static str, workspace: &'static str, package: &'static st
 const IMAGES: &[Image] = &[
     image("firmware", "guest-sw", "firmware", IMAC),
     image("console", "guest-sw", "console", IMAC),
+    image("block", "guest-sw", "block", IMAC),
+    image("net", "guest-sw", "net", IMAC),
+    image("work", "guest-sw", "work", IMAC),
     image("sbi-check", "guest-sw", "sbi-check", IMAC),
     image("speed-integer", "guest-sw", "speed", GC),
     image("speed-branches", "guest-sw", "speed", GC),

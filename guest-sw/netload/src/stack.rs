@@ -1,5 +1,7 @@
 //! A network stack with the sockets of one side, in memory that is there beforehand.
 
+use core::mem::MaybeUninit;
+
 use smoltcp::iface::{Config, Interface, PollIngressSingleResult, PollResult, SocketHandle, SocketSet, SocketStorage};
 use smoltcp::phy::Device;
 use smoltcp::socket::{tcp, udp};
@@ -32,11 +34,11 @@ const UDP_OUT: usize = 96 << 10;
 /// Of a connection, each way.
 const TCP_BUFFER: usize = 256 << 10;
 
-/// All memory that a side needs.
+/// All memory that a side needs. Empty, it is all zeros, so that no program's image has it inside.
 pub struct Memory {
-    sockets: [SocketStorage<'static>; 2],
-    udp_in_heads: [udp::PacketMetadata; DATAGRAMS_IN],
-    udp_out_heads: [udp::PacketMetadata; DATAGRAMS_OUT],
+    sockets: MaybeUninit<[SocketStorage<'static>; 2]>,
+    udp_in_heads: MaybeUninit<[udp::PacketMetadata; DATAGRAMS_IN]>,
+    udp_out_heads: MaybeUninit<[udp::PacketMetadata; DATAGRAMS_OUT]>,
     buffers: Buffers,
     pub(crate) payload: Payload,
 }
@@ -52,9 +54,9 @@ struct Buffers {
 impl Memory {
     /// Memory that nobody uses yet.
     pub const EMPTY: Self = Self {
-        sockets: [SocketStorage::EMPTY; 2],
-        udp_in_heads: [udp::PacketMetadata::EMPTY; DATAGRAMS_IN],
-        udp_out_heads: [udp::PacketMetadata::EMPTY; DATAGRAMS_OUT],
+        sockets: MaybeUninit::zeroed(),
+        udp_in_heads: MaybeUninit::zeroed(),
+        udp_out_heads: MaybeUninit::zeroed(),
         buffers: Buffers {
             udp_in: [0; UDP_IN],
             udp_out: [0; UDP_OUT],
@@ -91,6 +93,9 @@ impl Stack {
             let _ = addresses.push(IpCidr::new(address.ip(), PREFIX));
         });
         let Memory { sockets, udp_in_heads, udp_out_heads, buffers, payload } = memory;
+        let sockets = sockets.write([SocketStorage::EMPTY; 2]);
+        let udp_in_heads = udp_in_heads.write([udp::PacketMetadata::EMPTY; DATAGRAMS_IN]);
+        let udp_out_heads = udp_out_heads.write([udp::PacketMetadata::EMPTY; DATAGRAMS_OUT]);
         let mut sockets = SocketSet::new(&mut sockets[..]);
         // What isn't wanted isn't there: each socket costs every poll a look.
         let udp = wants_udp.then(|| {

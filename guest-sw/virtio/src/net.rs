@@ -234,32 +234,35 @@ impl Receiver {
     /// The next frame that arrived. It must be [given back](Self::done) before the next is asked for.
     #[inline]
     pub fn receive(&mut self) -> Result<Option<Frame>, Error> {
-        let Some((token, len)) = self.queue.pop()? else {
-            return Ok(None);
-        };
-        self.frames += 1;
-        let len = len as usize;
+        while let Some((token, len)) = self.queue.pop()? {
+            self.frames += 1;
+            let (frame, vouched) = self.frame(token, len as usize)?;
+            if vouched || !self.verify || checksum::is_right(frame.bytes()) {
+                return Ok(Some(frame));
+            }
+            self.bad += 1;
+            self.done(frame);
+        }
+        Ok(None)
+    }
+
+    /// The frame that begins in a buffer, and whether the device vouches for its checksum.
+    #[inline]
+    fn frame(&mut self, token: u16, len: usize) -> Result<(Frame, bool), Error> {
         if len < HEADER_SIZE || len > self.buffer_size {
             return Err(Error::BadFrame);
         }
         let buffer = self.buffer(token);
         // SAFETY: a buffer that the device has given back, as far as it has written it.
         let header = unsafe { slice::from_raw_parts(buffer, HEADER_SIZE) };
-        let flags = header[0];
+        let vouched = header[0] & (NEEDS_CHECKSUM | DATA_VALID) != 0;
         let parts = if self.mergeable { u16::from_le_bytes([header[10], header[11]]) } else { 1 };
-        let frame = if parts > 1 {
-            self.gather(buffer, len, parts)?
-        } else {
-            // SAFETY: behind the header.
-            Frame { address: unsafe { buffer.add(HEADER_SIZE) }, len: len - HEADER_SIZE, borrowed: true }
-        };
-        let vouched = flags & (NEEDS_CHECKSUM | DATA_VALID) != 0;
-        if self.verify && !vouched && !checksum::is_right(frame.bytes()) {
-            self.bad += 1;
-            self.done(frame);
-            return self.receive();
+        if parts > 1 {
+            return Ok((self.gather(buffer, len, parts)?, vouched));
         }
-        Ok(Some(frame))
+        // SAFETY: behind the header.
+        let frame = Frame { address: unsafe { buffer.add(HEADER_SIZE) }, len: len - HEADER_SIZE, borrowed: true };
+        Ok((frame, vouched))
     }
 
     /// Puts together a frame that lies in several buffers, and gives them back.
