@@ -272,7 +272,7 @@ fn interrupts(report: &Report, mode: &str) -> BTreeMap<String, u64> {
 }
 
 /// Keys of a report that every machine has; numbers under other keys come from extensions.
-const BASE_KEYS: [&str; 11] = [
+const BASE_KEYS: [&str; 12] = [
     "elapsed_cycles",
     "instret_by_mode",
     "cycles_by_mode",
@@ -284,6 +284,8 @@ const BASE_KEYS: [&str; 11] = [
     "mmio_reads",
     "mmio_writes",
     "padding_points",
+    // The same counters hart by hart: they stay in `counters`.
+    "extension_by_hart",
 ];
 
 /// Numbers that the base doesn't know. A map's own key is left out, and numbers in deeper maps get both names.
@@ -361,7 +363,7 @@ mod tests {
 
     #[test]
     fn counters_of_extensions_are_an_open_map() {
-        let report = json!({ "elapsed_cycles": 5, "pte_reads": 7, "counters": { "vei_sent": 3, "by_hart": [1, 2] }, "extra": 9,
+        let report = json!({ "elapsed_cycles": 5, "pte_reads": 7, "extension": { "vei_sent": 3, "by_hart": [1, 2] }, "extension_by_hart": [{ "vei_sent": 3 }], "extra": 9,
             "deep": { "x": { "y": 4 } }, "word": "no number" });
         let names: Vec<(String, u64)> = extension(&report).into_iter().collect();
         let expected = [("by_hart.0", 1), ("by_hart.1", 2), ("extra", 9), ("vei_sent", 3), ("x.y", 4)];

@@ -200,3 +200,70 @@ fn bad_traces_are_named_before_anything_runs() {
         assert!(stderr.contains(message), "{arguments:?}: {stderr}");
     }
 }
+
+/// A folder of the test's own, gone when dropped.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn the_lab_keeps_its_rows_and_goes_on_with_them() {
+    let folder = Folder(std::env::temp_dir().join(format!("rv-emu-test-{}-lab", std::process::id())));
+    let path = folder.0.to_str().unwrap();
+    let lab = |more: &[&str]| {
+        let fixed = ["lab", "uer", "--sizes", "100", "--models", "default", "--out", path];
+        rv_emu(&[&fixed[..], more].concat())
+    };
+    let first = lab(&["--mechanisms", "emulate"]);
+    assert_eq!(first.status.code(), Some(0), "{}", text(&first.stderr));
+    let rows = || std::fs::read_to_string(folder.0.join("rows.jsonl")).unwrap();
+    let kept = rows();
+    assert_eq!(kept.lines().count(), 1);
+    let again = lab(&[]);
+    assert_eq!(again.status.code(), Some(125));
+    assert!(text(&again.stderr).contains("--resume"), "{}", text(&again.stderr));
+    let resumed = lab(&["--resume", "--mechanisms", "emulate,uer"]);
+    assert_eq!(resumed.status.code(), Some(0), "{}", text(&resumed.stderr));
+    assert!(text(&resumed.stderr).contains("1 of 2 rows are there already"), "{}", text(&resumed.stderr));
+    // The row from before stands as it was, wall time included, and the new one is compared with it.
+    assert!(rows().contains(kept.trim_end()));
+    assert_eq!(rows().lines().count(), 2);
+    assert!(text(&resumed.stdout).lines().any(|line| line.contains("uer") && !line.ends_with('-')));
+    std::fs::remove_file(folder.0.join("report.html")).unwrap();
+    assert_eq!(rv_emu(&["lab", "report", path]).status.code(), Some(0));
+    let page = std::fs::read_to_string(folder.0.join("report.html")).unwrap();
+    assert!(page.contains("rv-emu lab uer --sizes 100 --models default") && page.contains("<svg"));
+    assert!(folder.0.join("plots/uer-size-default.svg").exists());
+}
+
+#[test]
+fn the_lab_says_what_is_wrong() {
+    let says = |arguments: &[&str], code, words: &str| {
+        let output = rv_emu(arguments);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+        assert!(text(&output.stderr).contains(words), "{arguments:?}: {}", text(&output.stderr));
+    };
+    says(&["lab", "uer", "--mechanisms", "vhost"], 125, "no mechanism `vhost`; it has bare, emulate, uer");
+    says(&["lab", "uer", "--models", "warp"], 125, "no cost model `warp`");
+    says(&["lab", "uer", "--models", "flat,flat"], 125, "two cost models are called `flat`");
+    says(&["lab", "sweep", "guests", "--of", "uer"], 125, "it is over vei, hcs");
+    says(&["lab", "report", "/nonexistent"], 125, "can't read");
+    says(&["lab", "uer", "--resume"], 2, "--out");
+    says(&["lab", "uer", "--quantum", "5"], 2, "100");
+    says(&["lab"], 2, "Examples:");
+}
+
+#[test]
+fn rows_go_to_standard_output_alone() {
+    let arguments = ["lab", "uer", "--sizes", "100", "--models", "flat", "--mechanisms", "uer"];
+    let json = rv_emu(&[&arguments[..], &["--json"]].concat());
+    let rows: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!((rows[0]["mechanism"].as_str(), rows[0]["ok"].as_bool()), (Some("uer"), Some(true)));
+    let csv = rv_emu(&[&arguments[..], &["--csv", "-"]].concat());
+    assert!(text(&csv.stdout).starts_with("experiment,mechanism,"));
+    assert_eq!(text(&csv.stdout).lines().count(), 2);
+}

@@ -14,6 +14,7 @@ use crate::lab::compose::{GUEST_MIB, HARTS, HOST_MEMORY};
 use crate::lab::experiment::{Experiment, Metric};
 use crate::lab::experiments::{self, price};
 use crate::lab::row::Row;
+use crate::lab::stats::BreakEven;
 use crate::lab::sweep;
 
 /// Colours of places, of Tol's light scheme: told apart by the colour-blind, and from the mechanisms' colours.
@@ -397,18 +398,18 @@ impl Sheet<'_> {
     fn trap_costs(&self, rows: &[&Row], plots: &mut Vec<Plot>) -> Result<()> {
         let owned: Vec<Row> = rows.iter().map(|row| (*row).clone()).collect();
         let curves = sweep::curves(&owned);
-        let mut panels = Vec::new();
+        let (mut panels, mut about) = (Vec::new(), Vec::new());
         for case in distinct(curves.iter().map(|curve| &curve.case)) {
             let curves: Vec<_> = curves.iter().filter(|curve| curve.case == *case).collect();
             let data: Vec<Series> = curves.iter().map(|c| Series::of(&c.series, c.points.clone())).collect();
             let right = data.iter().flat_map(|series| &series.points).map(|point| point.0).fold(1.0, f64::max);
-            let notes = curves.iter().zip(&data).map(|(curve, series)| {
-                let x = match curve.break_even {
-                    crate::lab::stats::BreakEven::From(x) | crate::lab::stats::BreakEven::Until(x) => x,
-                    _ => f64::NAN,
-                };
-                ((x, 1.0), format!("{}: {}", curve.series, curve.break_even), series.colour)
-            });
+            let mut notes = Vec::new();
+            for (curve, series) in curves.iter().zip(&data) {
+                about.push(format!("{}: {} cycles", curve.series, curve.break_even));
+                if let BreakEven::From(x) | BreakEven::Until(x) = curve.break_even {
+                    notes.push(((x, 1.0), format!("{x:.0}"), series.colour));
+                }
+            }
             let x = Scale::Linear(0.0, right);
             panels.push(Panel {
                 title: (*case).clone(),
@@ -416,18 +417,17 @@ impl Sheet<'_> {
                 y_label: format!("speed over {}", self.classic()),
                 x_ticks: x.ticks().into_iter().map(|value| (value, short(value))).collect(),
                 x,
-                // Ratios: twice as fast lies as far above 1 as half as fast lies below. One decade more has room for the notes.
-                y: Scale::decades(
-                    data.iter().flat_map(|series| &series.points).map(|point| point.1).chain([0.9, 11.0]),
-                ),
-                notes: notes.collect(),
+                // Ratios: twice as fast lies as far above 1 as half as fast lies below.
+                y: Scale::decades(data.iter().flat_map(|series| &series.points).map(|point| point.1).chain([0.9, 1.1])),
+                notes,
                 body: Body::Lines(data),
                 level: Some((1.0, "even")),
             });
         }
         if !panels.is_empty() {
             let none = Options::default();
-            let figure = self.figure("who wins at which cost of a trap", &none, panels);
+            let mut figure = self.figure("who wins at which cost of a trap", &none, panels);
+            figure.about.extend(about);
             plots.push(self.plot("trap-cost", &none, &figure)?);
         }
         Ok(())

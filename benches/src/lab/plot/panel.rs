@@ -138,14 +138,13 @@ impl Panel {
         self.notes(canvas, &frame)
     }
 
-    /// Rings around points, and what is to be said of them, below each other in the upper left corner.
+    /// Rings around points, and what is to be said of each beside it.
     fn notes(&self, canvas: &Canvas<'_>, frame: &Frame<'_>) -> Result<()> {
-        let (left, top, ..) = frame.bounds;
         for (index, (at, words, colour)) in self.notes.iter().enumerate() {
-            if at.0.is_finite() {
-                canvas.ring(frame.at(*at), *colour)?;
-            }
-            canvas.text(words, (left + 10, top + 14 + 16 * index as i32), SMALL, *colour, Anchor::Left)?;
+            let (x, y) = frame.at(*at);
+            canvas.ring((x, y), *colour)?;
+            // Neighbours stand below each other.
+            canvas.text(words, (x + 12, y + 14 + 14 * index as i32), SMALL, *colour, Anchor::Left)?;
         }
         Ok(())
     }
