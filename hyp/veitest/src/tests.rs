@@ -15,8 +15,11 @@ use hyp_rt::{sys, thread, vei};
 use crate::guest::{DEVICE, End, Machine, Program, Task, content};
 use crate::{Result, mark_begin, mark_end, nap, uer};
 
+/// Its name, whether it needs banked registers, and what it does.
+type Test = (&'static str, bool, fn() -> Result);
+
 /// Name, whether it needs the profile with banked registers, and the test.
-pub const ALL: &[(&str, bool, fn() -> Result)] = &[
+pub const ALL: &[Test] = &[
     ("event", false, event),
     ("policies", false, policies),
     ("plain", false, plain),

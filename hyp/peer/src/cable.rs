@@ -1,0 +1,124 @@
+//! The peer's end of the cable, as the network stack wants to see a device. Frames have virtio's header before them.
+
+use alloc::boxed::Box;
+use core::ptr;
+
+use hyp_rt::event::Event;
+use hyp_wire::{Consumer, End, Frame, Producer};
+use netload::smoltcp::phy::{Checksum, Device, DeviceCapabilities, Medium, RxToken, TxToken};
+use netload::smoltcp::time::Instant;
+
+/// Bytes of virtio's header.
+const HEADER: usize = 12;
+/// Of its flags: the checksum is known to be right. Nothing on this cable gets damaged.
+const DATA_VALID: u8 = 2;
+/// Bytes of Ethernet's header.
+const ETHERNET: usize = 14;
+/// What a frame of the lab's network carries at most.
+const MTU: usize = 16_896;
+const FRAME_MAX: usize = MTU + ETHERNET;
+
+/// The end, and who is told when the other one sleeps.
+pub struct Cable {
+    end: End,
+    other: Event,
+    bits: u32,
+    incoming: Buffer,
+    outgoing: Buffer,
+}
+
+/// Room for a frame, made once.
+type Buffer = Box<[u8; FRAME_MAX]>;
+
+impl Cable {
+    pub fn new(end: End, other: Event, bits: u32) -> Self {
+        Cable { end, other, bits, incoming: Box::new([0; FRAME_MAX]), outgoing: Box::new([0; FRAME_MAX]) }
+    }
+
+    fn parts(&mut self) -> (&mut Consumer, &mut Buffer, Room<'_>) {
+        let Cable { end, other, bits, incoming, outgoing } = self;
+        (&mut end.receiver, incoming, Room { sender: &mut end.sender, buffer: outgoing, other, bits: *bits })
+    }
+
+    /// Whether this side may sleep until it is woken.
+    pub fn may_sleep(&mut self) -> bool {
+        self.end.receiver.prepare_to_wait()
+    }
+
+    /// This side looks by itself again.
+    pub fn finish_sleep(&mut self) {
+        self.end.receiver.finish_wait();
+    }
+}
+
+/// A frame that has arrived. What is in it may change while it is read: it is copied first.
+pub struct Received<'a> {
+    frame: Frame<'a>,
+    buffer: &'a mut Buffer,
+}
+
+impl RxToken for Received<'_> {
+    fn consume<R, F: FnOnce(&[u8]) -> R>(self, take: F) -> R {
+        let len = self.frame.len().saturating_sub(HEADER).min(FRAME_MAX);
+        let bytes = &mut self.buffer[..len];
+        let whole = self.frame.copy(HEADER, bytes);
+        self.frame.release();
+        take(if whole { bytes } else { &[] })
+    }
+}
+
+/// A place for a frame.
+pub struct Room<'a> {
+    sender: &'a mut Producer,
+    buffer: &'a mut Buffer,
+    other: &'a Event,
+    bits: u32,
+}
+
+impl TxToken for Room<'_> {
+    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, fill: F) -> R {
+        let len = len.min(FRAME_MAX);
+        let bytes = &mut self.buffer[..len];
+        let result = fill(bytes);
+        let sent = self.sender.send(HEADER + len, |to| {
+            let mut header = [0; HEADER];
+            header[0] = DATA_VALID;
+            // SAFETY: the place of header and frame.
+            unsafe {
+                ptr::copy_nonoverlapping(header.as_ptr(), to, HEADER);
+                ptr::copy_nonoverlapping(bytes.as_ptr(), to.add(HEADER), len);
+            }
+            Ok::<(), ()>(())
+        });
+        // A full cable loses frames, as cables do.
+        if sent == Ok(Some(true)) {
+            let _ = self.other.signal(self.bits);
+        }
+        result
+    }
+}
+
+impl Device for Cable {
+    type RxToken<'a> = Received<'a>;
+    type TxToken<'a> = Room<'a>;
+
+    fn receive(&mut self, _: Instant) -> Option<(Received<'_>, Room<'_>)> {
+        let (receiver, buffer, room) = self.parts();
+        let frame = receiver.receive()?;
+        Some((Received { frame, buffer }, room))
+    }
+
+    fn transmit(&mut self, _: Instant) -> Option<Room<'_>> {
+        Some(self.parts().2)
+    }
+
+    fn capabilities(&self) -> DeviceCapabilities {
+        let mut capabilities = DeviceCapabilities::default();
+        capabilities.medium = Medium::Ethernet;
+        capabilities.max_transmission_unit = FRAME_MAX;
+        // Both ends of the cable trust it: checksums stay partial, or are not computed at all.
+        capabilities.checksum.udp = Checksum::None;
+        capabilities.checksum.tcp = Checksum::None;
+        capabilities
+    }
+}
