@@ -1,6 +1,6 @@
 //! Runs a case on the emulator.
 
-use ha_iov_ext::model::{Config, Haiov};
+use ha_iov_ext::model::{Config, Haiov, Prices, complete};
 use rv_hart::Mode;
 use rv_machine::report::Snapshot;
 use rv_machine::{Image, Limits, Machine, MachineConfig, Software, Stop};
@@ -55,16 +55,17 @@ impl Runner for Emulator {
 }
 
 fn machine(case: &Case, composition: &Composition) -> Result<Machine, String> {
-    if composition.map_cache.is_some() {
-        return Err("this build's HA-IOV has no cache of the VEI map whose size could be set".to_owned());
-    }
+    let costs = complete((*case.model).clone()).map_err(|error| error.to_string())?;
+    let standard = Config::default();
+    let map_cache = composition.map_cache.unwrap_or(standard.map_cache);
+    let config = Config { map_cache, prices: Prices::of(&costs), ..standard };
     let build = || {
         let mut machine = Machine::new(MachineConfig {
             harts: HARTS,
             memory: composition.memory,
             quantum: case.quantum,
-            costs: (*case.model).clone(),
-            extensions: Box::new(|_| vec![Box::new(Haiov::new(Config::default()))]),
+            costs,
+            extensions: Haiov::machine(config, HARTS),
             ..MachineConfig::default()
         })?;
         let files: Vec<(&str, &[u8])> = composition.archive.iter().map(|(name, data)| (*name, &data[..])).collect();
