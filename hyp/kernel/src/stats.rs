@@ -29,10 +29,14 @@ pub enum Kind {
     IoEvent,
     /// Events bound to interrupts.
     IrqEvent,
+    /// User contexts.
+    UserContext,
+    /// Routes of VEI.
+    VeiRoute,
 }
 
 /// All kinds, for reports.
-pub const KINDS: [Kind; 11] = [
+pub const KINDS: [Kind; 13] = [
     Kind::Process,
     Kind::Thread,
     Kind::Vm,
@@ -44,6 +48,8 @@ pub const KINDS: [Kind; 11] = [
     Kind::Message,
     Kind::IoEvent,
     Kind::IrqEvent,
+    Kind::UserContext,
+    Kind::VeiRoute,
 ];
 
 static LIVE: [AtomicUsize; KINDS.len()] = [const { AtomicUsize::new(0) }; _];

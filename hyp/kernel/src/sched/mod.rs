@@ -23,8 +23,8 @@ use crate::arch::{MARKER_WAKE, wait_for_interrupt};
 use crate::mm::kernel_map;
 use crate::sched::hart::{Hart, harts, this_hart};
 use crate::sched::thread::{State, Thread};
-use crate::vei;
 use crate::sync::{disable_interrupts, restore_interrupts};
+use crate::vei;
 use crate::{csr_clear, csr_read, marker};
 
 /// The thread that runs on this hart. Valid as long as the caller itself runs,

@@ -55,7 +55,12 @@ pub struct Signal {
 impl Signal {
     /// No bits.
     pub const fn new() -> Self {
-        Self { bits: AtomicU32::new(0), waiter: AtomicPtr::new(ptr::null_mut()), claimed: AtomicBool::new(false), last_hart: AtomicUsize::new(usize::MAX) }
+        Self {
+            bits: AtomicU32::new(0),
+            waiter: AtomicPtr::new(ptr::null_mut()),
+            claimed: AtomicBool::new(false),
+            last_hart: AtomicUsize::new(usize::MAX),
+        }
     }
 
     /// Adds bits (not 0) and wakes who waits. Callable everywhere, with

@@ -19,8 +19,8 @@ use crate::arch::csr::HSTATUS_SPV;
 use crate::sched::hart::Hart;
 use crate::syscall::syscall;
 use crate::trap::handle::{kernel_trap, user_trap};
-use crate::vei::activity::{handler_call, handler_trap};
 use crate::trap::{EntryRecord, TrapFrame};
+use crate::vei::activity::{handler_call, handler_trap};
 use crate::vm::world_switch::{GuestFrame, SWITCH_FRAME};
 
 global_asm!(

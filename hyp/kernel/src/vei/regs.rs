@@ -2,9 +2,7 @@
 
 use core::arch::asm;
 
-pub use ha_iov_ext::csr::{
-    HUCPEND, HUCT, HUCUR, HUSAVE, HVEICTL, HVEIDIR, HVEIFENCE, HVSLOT, STOPVEI,
-};
+pub use ha_iov_ext::csr::{HUCPEND, HUCT, HUCUR, HUSAVE, HVEICTL, HVEIDIR, HVEIFENCE, HVSLOT, STOPVEI};
 
 /// Reads a CSR of HA-IOV. None of those named here has side effects.
 #[inline(always)]
