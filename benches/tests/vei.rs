@@ -56,19 +56,20 @@ fn everything_without() {
 /// both look at them all the time, may change.
 #[test]
 fn evictions_anywhere() {
-    for budget in [31, 47] {
+    let mut all = 0;
+    for budget in [17, 31, 47, 61, 83] {
         let (output, _) = run(&format!("bank=1 budget={budget} test=evictions"));
         assert_eq!(done(&output), 1);
         let evictions = output.lines().find_map(|line| line.strip_prefix("veitest: ")?.split_once(" evictions in "));
-        let count: u64 = evictions.unwrap().0.parse().unwrap();
-        assert!(count > 50, "{count} evictions");
+        all += evictions.unwrap().0.parse::<u64>().unwrap();
     }
+    assert!(all > 40, "{all} evictions");
 }
 
-/// Between the guest's first send and its last.
+/// Between the last guest's first send and its last.
 fn counted(words: &str) -> (Vec<Counters>, Report) {
     let (_, machine) = run(words);
-    let at = |number| &machine.snapshots().iter().find(|(marker, _)| *marker == number).unwrap().1;
+    let at = |number| &machine.snapshots().iter().rev().find(|(marker, _)| *marker == number).unwrap().1;
     let (begin, end) = (at(1), at(2));
     (end.harts.iter().zip(&begin.harts).map(|(end, begin)| end.since(begin)).collect(), end.since(begin))
 }
@@ -86,10 +87,12 @@ fn no_kernel_between_send_and_handler() {
         assert_eq!(report.extension["vei_sends"], SENDS);
         assert_eq!(report.extension["vei_faults"], 0);
         assert_eq!(report.guest_traps_to(&["HS"]).get("virtual instruction"), None);
-        // The last one may come after the mark.
-        assert!(report.extension["hcs_takes"] >= SENDS - 1, "{:?}", report.extension);
-        // What is left are timers: of the budget, and of the sender's first page faults.
-        assert!(kernel(TARGET) < 5 * SENDS, "{} kernel instructions on the handler's hart", kernel(TARGET));
-        assert!(kernel(SENDER) < 5 * SENDS, "{} kernel instructions on the sender's hart", kernel(SENDER));
+        // All by HCS; two that meet in one quantum of the machine are one take. The last may come after the mark.
+        let hardware = &report.extension;
+        assert!(hardware["hcs_takes"] > SENDS * 9 / 10 && hardware["uvei_claims"] >= SENDS - 1, "{hardware:?}");
+        assert_eq!(hardware["uvei_plain"], 0);
+        // What is left are a tick of the budget, and the sender's first page faults.
+        assert!(kernel(TARGET) < SENDS, "{} kernel instructions on the handler's hart", kernel(TARGET));
+        assert!(kernel(SENDER) < SENDS, "{} kernel instructions on the sender's hart", kernel(SENDER));
     }
 }
