@@ -52,6 +52,8 @@ const IMAGES: &[Image] = &[
     image("speed-exits", "guest-sw", "speed", GC),
     image("hyp", "hyp", "hyp-kernel", IMAC),
     image("vmm", "hyp", "hyp-vmm", IMAC),
+    image("churn", "hyp", "hyp-churn", IMAC),
+    image("selftest", "hyp", "hyp-selftest", IMAC),
     image("veitest", "hyp", "hyp-veitest", IMAC),
 ];
 

@@ -162,6 +162,11 @@ impl Drop for Vcpu {
 pub struct InterruptLine(usize);
 
 impl InterruptLine {
+    /// The line of the vCPU with this handle of the process.
+    pub const fn from_handle(handle: usize) -> Self {
+        Self(handle)
+    }
+
     /// Raises or lowers the line.
     pub fn set(self, level: bool) -> Result<()> {
         // SAFETY: no pointers.

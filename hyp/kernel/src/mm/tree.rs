@@ -127,6 +127,28 @@ impl<S: Stage> Tree<S> {
         if slot.level < level { Err(Error::AlreadyExists) } else { Ok(slot) }
     }
 
+    /// Takes the table out that is in the way of a leaf of `level` for
+    /// `address`, if nothing is mapped through it. It is the caller's to free,
+    /// once no hart knows it any more.
+    pub fn take_empty_table(&mut self, address: S::Address, level: usize) -> Option<Phys> {
+        let mut slot = Slot { table: self.root, index: S::index(address, ROOT_LEVEL), level: ROOT_LEVEL };
+        while slot.level > level {
+            let pte = slot.get();
+            if !pte.is_valid() || pte.is_leaf() {
+                return None;
+            }
+            let level = slot.level - 1;
+            slot = Slot { table: pte.phys(), index: S::index(address, level), level };
+        }
+        let pte = slot.get();
+        let is_table = pte.is_valid() && !pte.is_leaf();
+        if !is_table || (0..ENTRIES).any(|index| read(pte.phys(), index).is_valid()) {
+            return None;
+        }
+        slot.set(Pte::default());
+        Some(pte.phys())
+    }
+
     /// Empties the tree: calls `leaf(pte, level)` for each leaf and frees the
     /// tables below the root.
     pub fn clear(&mut self, leaf: &mut dyn FnMut(Pte, usize)) {

@@ -276,6 +276,16 @@ impl AddressSpace {
     fn make_page(&mut self, area: &Area, address: UserVirt) -> Result<Page, Error> {
         let level = area.backing.level();
         let start = UserVirt(address.0 & !(level_size(level) - 1));
+        if level > 0
+            && let Some(table) = self.tree.take_empty_table(start, level)
+        {
+            // Of small pages that were here before. Harts may have cached the
+            // pointer to it.
+            shoot_down(start.0, level_size(level));
+            // SAFETY: the tree took the table from the allocator, and neither it
+            // nor a hart knows it any more.
+            unsafe { frame::release(table, 0) };
+        }
         let slot = self.tree.make(start, level)?;
         let phys = match &area.backing {
             Backing::Shared(phys) => *phys,

@@ -40,9 +40,9 @@ pub mod request {
 #[repr(u64)]
 pub enum Mode {
     /// In the guest, or in a UER handler.
-    Guest = 1 << 62,
+    Guest = 1 << 0,
     /// About to sleep, or asleep, until there is a request.
-    Waiting = 1 << 63,
+    Waiting = 1 << 1,
 }
 
 const MODES: u64 = Mode::Guest as u64 | Mode::Waiting as u64;
