@@ -235,4 +235,4 @@ extern "C" fn entry_plain() {
     )
 }
 
-const _: () = assert!(offset_of!(Frame, x) == 0 && size_of::<Frame>() % 16 == 0);
+const _: () = assert!(offset_of!(Frame, x) == 0 && size_of::<Frame>().is_multiple_of(16));

@@ -17,7 +17,10 @@ use crate::guest::{DEVICE, End, Machine, Program, Task, content};
 use crate::{Result, nap, uer};
 
 /// Name, the profile (banked registers or not) if it needs one, and the test.
-pub const ALL: &[(&str, Option<bool>, fn() -> Result)] = &[
+type Test = (&'static str, Option<bool>, fn() -> Result);
+
+/// All tests.
+pub const ALL: &[Test] = &[
     ("event", None, event),
     ("policies", None, policies),
     ("plain", None, plain),

@@ -304,7 +304,7 @@ impl UserContext {
 pub fn create(spec: &UserContextSpec) -> Result<Arc<UserContext>, Error> {
     let thread = current();
     let process = thread.process.as_ref().ok_or(Error::PermissionDenied)?;
-    let valid = spec.entry % 4 == 0 && spec.entry < USER_LIMIT as u64 && spec.scratch < USER_LIMIT as u64;
+    let valid = spec.entry.is_multiple_of(4) && spec.entry < USER_LIMIT as u64 && spec.scratch < USER_LIMIT as u64;
     let part = hart::get(spec.hart as usize).filter(|_| valid).ok_or(Error::InvalidArgument)?;
     if thread.vei.has_context.get() || thread.vei.is_activity() || !thread.vcpu().is_null() {
         return Err(Error::Busy);
