@@ -8,10 +8,10 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::arch::csr::INT_SSI;
 use crate::arch::{self, ipi};
-use crate::sched;
 use crate::sched::queue::RunQueue;
 use crate::sched::thread::{State, Thread};
 use crate::sched::timer::Timers;
+use crate::sched::{self, Previous};
 use crate::sync::{Once, SpinLock};
 use crate::vei;
 use crate::{csr_read, csr_set, csr_take};
@@ -177,13 +177,11 @@ impl Hart {
         thread.pinned().is_none_or(|index| index == self.index)
     }
 
-    /// Chooses what runs next. `previous` goes to the end of the queue when it
-    /// is still ready, and may stay here.
-    pub fn take_next(&self, previous: &Thread) -> Arc<Thread> {
+    /// Chooses what runs next. `previous` goes to the end of the queue if it goes
+    /// on, and here.
+    pub fn take_next(&self, previous: &Thread, fate: Previous) -> Arc<Thread> {
         let mut queue = self.queue.lock();
-        let is_idle = self.runs_idle_thread();
-        // A thread that was woken while it was being switched out is queued.
-        if !is_idle && previous.is_ready() && self.may_run(previous) && !queue.holds(previous) {
+        if fate == Previous::GoesOn && !self.runs_idle_thread() && self.may_run(previous) {
             queue.push(previous.to_arc());
         }
         let next = queue.pop();
