@@ -14,6 +14,10 @@ images! {
     HYP = "hyp.elf";
     /// Its virtual-machine monitor.
     VMM = "vmm.elf";
+    /// An initial process that makes and destroys guests by the thousand.
+    CHURN = "churn.elf";
+    /// An initial process that tries every system call.
+    SELFTEST = "selftest.elf";
     /// The guest of the console experiments.
     CONSOLE = "console.elf";
 }

@@ -10,7 +10,7 @@
 
 use alloc::sync::Arc;
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use hyp_abi::Error;
 
@@ -46,13 +46,13 @@ pub struct Signal {
     /// A reference to the thread that sleeps, or null.
     waiter: AtomicPtr<Thread>,
     /// Somebody is in `wait`.
-    claimed: AtomicBool,
+    claimed: AtomicU32,
 }
 
 impl Signal {
     /// No bits.
     pub const fn new() -> Self {
-        Self { bits: AtomicU32::new(0), waiter: AtomicPtr::new(ptr::null_mut()), claimed: AtomicBool::new(false) }
+        Self { bits: AtomicU32::new(0), waiter: AtomicPtr::new(ptr::null_mut()), claimed: AtomicU32::new(0) }
     }
 
     /// Adds bits (not 0) and wakes who waits. Callable everywhere, with
@@ -79,11 +79,11 @@ impl Signal {
     /// `Interrupted` when the caller's process is dying: the caller lets go of
     /// what it holds and then calls `end_if_dying`.
     pub fn wait(&self, deadline: Deadline) -> Result<u32, Error> {
-        if self.claimed.swap(true, Ordering::Acquire) {
+        if self.claimed.swap(1, Ordering::Acquire) != 0 {
             return Err(Error::Busy);
         }
         let result = self.wait_alone(deadline);
-        self.claimed.store(false, Ordering::Release);
+        self.claimed.store(0, Ordering::Release);
         result
     }
 
