@@ -51,7 +51,10 @@ pub fn fails(error: Error) -> &'static str {
     }
 }
 
-const TESTS: &[(&str, fn() -> Outcome)] = &[
+/// A test by its name.
+type Test = (&'static str, fn() -> Outcome);
+
+const TESTS: &[Test] = &[
     ("events", events::bits),
     ("events: one waiter", events::one_waiter),
     ("events: no wake-up is lost", events::ping_pong),

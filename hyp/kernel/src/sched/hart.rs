@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cell::{Cell, UnsafeCell};
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use crate::arch::csr::INT_SSI;
 use crate::arch::{self, ipi};
@@ -40,7 +40,7 @@ pub struct Hart {
     idle: AtomicBool,
     /// Another hart has sent an interrupt that was not served yet: a second one
     /// would tell nothing new.
-    kicked: AtomicBool,
+    kicked: AtomicU32,
     idle_thread: Once<Arc<Thread>>,
     /// The thread that was switched away from, until the switch is finished.
     previous: UnsafeCell<Option<Arc<Thread>>>,
@@ -110,7 +110,7 @@ impl Hart {
             last_vcpu: Cell::new(0),
             counters: Counters::default(),
             idle: AtomicBool::new(false),
-            kicked: AtomicBool::new(false),
+            kicked: AtomicU32::new(0),
             idle_thread: Once::new(),
             previous: UnsafeCell::new(None),
         }))
@@ -236,7 +236,7 @@ impl Hart {
         let this = this_hart();
         if core::ptr::eq(self, this) {
             csr_set!("sip", INT_SSI);
-        } else if self.kicked.swap(true, Ordering::SeqCst) {
+        } else if self.kicked.swap(1, Ordering::SeqCst) != 0 {
             count(&this.counters.ipis_saved, 1);
         } else {
             count(&this.counters.ipis_sent, 1);
@@ -251,7 +251,7 @@ impl Hart {
     pub fn acknowledge_kick(&self) {
         if csr_take!("sip", INT_SSI) & INT_SSI != 0 {
             arch::fence_all();
-            self.kicked.swap(false, Ordering::SeqCst);
+            self.kicked.swap(0, Ordering::SeqCst);
         }
         vei::hart::serve_requests();
     }
