@@ -2,6 +2,7 @@
 
 use ha_iov_ext::model::{Config, Haiov};
 use rv_hart::Mode;
+use rv_machine::machine::ExtensionFactory;
 use rv_machine::report::Snapshot;
 use rv_machine::{Image, Limits, Machine, MachineConfig, Software, Stop};
 
@@ -55,16 +56,14 @@ impl Runner for Emulator {
 }
 
 fn machine(case: &Case, composition: &Composition) -> Result<Machine, String> {
-    if composition.map_cache.is_some() {
-        return Err("this build's HA-IOV has no cache of the VEI map whose size could be set".to_owned());
-    }
+    let extensions = extensions(composition)?;
     let build = || {
         let mut machine = Machine::new(MachineConfig {
             harts: HARTS,
             memory: composition.memory,
             quantum: case.quantum,
             costs: (*case.model).clone(),
-            extensions: Box::new(|_| vec![Box::new(Haiov::new(Config::default()))]),
+            extensions,
             ..MachineConfig::default()
         })?;
         let files: Vec<(&str, &[u8])> = composition.archive.iter().map(|(name, data)| (*name, &data[..])).collect();
@@ -77,6 +76,14 @@ fn machine(case: &Case, composition: &Composition) -> Result<Machine, String> {
         Ok(machine)
     };
     build().map_err(|error: rv_machine::MachineError| error.to_string())
+}
+
+/// The harts' extensions: HA-IOV as a whole, in every case.
+fn extensions(composition: &Composition) -> Result<ExtensionFactory, String> {
+    if composition.map_cache.is_some() {
+        return Err("this build's HA-IOV has no cache of the VEI map whose size could be set".to_owned());
+    }
+    Ok(Box::new(|_| vec![Box::new(Haiov::new(Config::default()))]))
 }
 
 /// Lets the firmware work, an instruction at a time, until it starts the kernel. Stopping changes nothing for software.

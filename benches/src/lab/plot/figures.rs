@@ -18,13 +18,16 @@ use crate::lab::stats::BreakEven;
 use crate::lab::sweep;
 
 /// Colours of places, of Tol's light scheme: told apart by the colour-blind, and from the mechanisms' colours.
-const PLACES: [(&str, Colour); 5] = [
+const PLACES: [(&str, Colour); 6] = [
     ("guest", (0x77, 0xaa, 0xdd)),
     ("kernel (HS)", (0xee, 0x88, 0x66)),
     ("firmware (M)", (0xaa, 0xaa, 0x00)),
     ("user (VMM, backend)", (0xee, 0xdd, 0x88)),
     ("idle", (0xdd, 0xdd, 0xdd)),
+    ("copying, of the above", (0x44, 0xbb, 0x99)),
 ];
+/// Places of a mode; the last is a part of others, and only there if software tells of it.
+const MODES: usize = 5;
 /// The seed that runs have if they are given none.
 const SEED: u64 = 1;
 /// A hart that was busy for less than this share of the time had no part in the matter.
@@ -184,9 +187,10 @@ impl Sheet<'_> {
         add("latency", &format!("99th percentile of latency by {}", self.experiment.size_is), latency, 0)?;
         // The rest is about one size: the smallest, where mechanisms differ most.
         let cycles = self.panels(rows, |name, _, rows| Some(self.cycles(name, &smallest(rows))));
-        add("cycles", "where the cycles of an operation go", cycles, 5)?;
+        let copying = rows.iter().any(|row| row.copy_cycles() > 0);
+        add("cycles", "where the cycles of an operation go", cycles, MODES + usize::from(copying))?;
         let harts = self.panels(rows, |name, _, rows| Some(self.harts(name, &smallest(rows))));
-        add("harts", "what each hart did", harts, 5)?;
+        add("harts", "what each hart did", harts, MODES)?;
         let distribution = self.panels(rows, |name, _, rows| self.distribution(name, &smallest(rows)));
         add("distribution", "distribution of latencies", distribution, 0)
     }
@@ -256,14 +260,23 @@ impl Sheet<'_> {
         let mut rows = rows.to_vec();
         rows.sort_by_key(|row| order(&row.series()));
         let stack = |(index, row): (usize, &&Row)| {
-            let mut sums = [0.0; 5];
+            let mut sums = [0.0; PLACES.len()];
             for hart in row.places_by_hart.iter().filter(|hart| hart.utilisation() > BYSTANDER) {
                 for (sum, (_, value)) in sums.iter_mut().zip(hart.named()) {
                     *sum += value as f64 / row.work.ops.max(1) as f64;
                 }
             }
             let total: f64 = sums.iter().sum();
-            let parts = sums.into_iter().zip(PLACES).map(|(value, (_, colour))| (value, colour)).collect();
+            // Who copies is the device's side: a process if there is one, else the VMM or a kernel thread.
+            let side =
+                if row.mechanism.starts_with("vhost") && !row.mechanism.starts_with("vhost-user") { 1 } else { 3 };
+            let copied = (row.copy_cycles() as f64 / row.work.ops.max(1) as f64).min(sums[side]);
+            sums[side] -= copied;
+            sums[MODES] = copied;
+            let mut parts: Vec<(f64, Colour)> =
+                sums.into_iter().zip(PLACES).map(|(value, (_, colour))| (value, colour)).collect();
+            // What is idle goes on top.
+            parts.swap(MODES - 1, MODES);
             Stack { at: index as f64, width: 0.6, parts, label: short(total) }
         };
         let stacks: Vec<Stack> = rows.iter().enumerate().map(stack).collect();
