@@ -107,10 +107,10 @@ fn markers(snapshots: &[(u16, Snapshot)], span: Span) -> Result<(Snapshot, Snaps
     let first_begin = marks().find(all_of(BEGIN)).ok_or_else(missing)?.0;
     let after = |(index, _): &(usize, &(u16, Snapshot))| *index > first_begin;
     let (begin, end) = match span {
-        Span::AllMarkers => (first_begin, marks().filter(all_of(END)).next_back().ok_or_else(missing)?.0),
+        Span::AllMarkers => (first_begin, marks().rfind(all_of(END)).ok_or_else(missing)?.0),
         Span::Markers | Span::Kernel => {
             let end = marks().filter(after).find(all_of(END)).ok_or_else(missing)?.0;
-            let begin = marks().take(end).filter(all_of(BEGIN)).last().ok_or_else(missing)?.0;
+            let begin = marks().take(end).rfind(all_of(BEGIN)).ok_or_else(missing)?.0;
             (begin, end)
         }
     };

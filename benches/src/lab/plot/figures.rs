@@ -131,7 +131,7 @@ impl Sheet<'_> {
             name: name.chars().map(plain).collect(),
             experiment: self.experiment.name.to_owned(),
             cost_model: self.model.to_owned(),
-            title: [&[figure.title.clone()], &figure.about[1..]].concat().join(", "),
+            title: [std::slice::from_ref(&figure.title), &figure.about[1..]].concat().join(", "),
             svg: figure.svg()?,
         })
     }
@@ -298,6 +298,9 @@ impl Sheet<'_> {
     fn harts(&self, name: &str, rows: &[&Row]) -> Panel {
         let mut rows = rows.to_vec();
         rows.sort_by_key(|row| order(&row.series()));
+        // A console's guest runs wherever the host puts it.
+        let time = self.experiment.workloads.iter().all(|workload| workload.metric == Metric::Time);
+        let pinned = if time { "harts 0 to 3" } else { "hart 0: guest, 1: backend, 2: peer, 3: nothing" };
         let mut stacks = Vec::new();
         for (index, row) in rows.iter().enumerate() {
             for (hart, places) in row.places_by_hart.iter().enumerate() {
@@ -311,7 +314,7 @@ impl Sheet<'_> {
         }
         Panel {
             title: title_with_size(self.experiment, name, &rows),
-            x_label: "hart 0: guest, 1: backend, 2: peer, 3: nothing".to_owned(),
+            x_label: pinned.to_owned(),
             y_label: "share of its time (%)".to_owned(),
             x: Scale::Linear(-0.5, rows.len() as f64 - 0.5),
             x_ticks: rows.iter().enumerate().map(|(index, row)| (index as f64, label(&row.series()))).collect(),
@@ -418,7 +421,7 @@ impl Sheet<'_> {
             let right = data.iter().flat_map(|series| &series.points).map(|point| point.0).fold(1.0, f64::max);
             let mut notes = Vec::new();
             for (curve, series) in curves.iter().zip(&data) {
-                about.push(format!("{}: {} cycles", curve.series, curve.break_even));
+                about.push(format!("{}: {}", curve.series, curve.break_even));
                 if let BreakEven::From(x) | BreakEven::Until(x) = curve.break_even {
                     notes.push(((x, 1.0), format!("{x:.0}"), series.colour));
                 }
