@@ -1,7 +1,8 @@
 //! Runs a case on the emulator.
 
-use ha_iov_ext::model::{Config, Haiov, Prices, complete};
+use ha_iov_ext::model::{Config, Haiov};
 use rv_hart::Mode;
+use rv_machine::machine::ExtensionFactory;
 use rv_machine::report::Snapshot;
 use rv_machine::{Image, Limits, Machine, MachineConfig, Software, Stop};
 
@@ -55,16 +56,14 @@ impl Runner for Emulator {
 }
 
 fn machine(case: &Case, composition: &Composition) -> Result<Machine, String> {
-    let costs = complete((*case.model).clone()).map_err(|error| error.to_string())?;
-    let standard = Config::default();
-    let map_cache = composition.map_cache.unwrap_or(standard.map_cache);
-    let config = Config { map_cache, prices: Prices::of(&costs), ..standard };
+    let map_cache = composition.map_cache.unwrap_or(Config::default().map_cache);
+    let config = Config { map_cache, ..Config::default() }.priced(&case.model);
     let build = || {
         let mut machine = Machine::new(MachineConfig {
             harts: HARTS,
             memory: composition.memory,
             quantum: case.quantum,
-            costs,
+            costs: (*case.model).clone(),
             extensions: Haiov::machine(config, HARTS),
             ..MachineConfig::default()
         })?;
@@ -101,10 +100,10 @@ fn markers(snapshots: &[(u16, Snapshot)], span: Span) -> Result<(Snapshot, Snaps
     let first_begin = marks().find(all_of(BEGIN)).ok_or_else(missing)?.0;
     let after = |(index, _): &(usize, &(u16, Snapshot))| *index > first_begin;
     let (begin, end) = match span {
-        Span::AllMarkers => (first_begin, marks().filter(all_of(END)).next_back().ok_or_else(missing)?.0),
+        Span::AllMarkers => (first_begin, marks().rfind(all_of(END)).ok_or_else(missing)?.0),
         Span::Markers | Span::Kernel => {
             let end = marks().filter(after).find(all_of(END)).ok_or_else(missing)?.0;
-            let begin = marks().take(end).filter(all_of(BEGIN)).last().ok_or_else(missing)?.0;
+            let begin = marks().take(end).rfind(all_of(BEGIN)).ok_or_else(missing)?.0;
             (begin, end)
         }
     };
