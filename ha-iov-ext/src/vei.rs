@@ -196,9 +196,10 @@ mod tests {
     #[test]
     fn map_entries() {
         let user = Target::User { context: 5, vector: 9 };
-        for (target, low, high) in
-            [(Target::Supervisor { veiid: 7 }, 1 | 1 << 1 | 7 << 16 | 3 << 32, 0), (user, 1 | 2 << 1 | 3 << 32, 5 | 9 << 8)]
-        {
+        for (target, low, high) in [
+            (Target::Supervisor { veiid: 7 }, 1 | 1 << 1 | 7 << 16 | 3 << 32, 0),
+            (user, 1 | 2 << 1 | 3 << 32, 5 | 9 << 8),
+        ] {
             let entry = MapEntry { hart: 3, target, gap: 0, affinity: Affinity::Fixed };
             assert_eq!(entry.encode(), [low, high]);
             assert_eq!(MapEntry::decode([low, high]), Some(entry));

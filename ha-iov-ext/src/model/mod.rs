@@ -18,14 +18,16 @@ mod uret;
 
 use std::sync::Arc;
 
-use rv_hart::ext::{CsrName, Entry, Extension, Forbidden, InsnRow, Interrupt, Outside, ReservedLeaf, StandardBits, View};
+use rv_hart::ext::{
+    CsrName, Entry, Extension, Forbidden, InsnRow, Interrupt, Outside, ReservedLeaf, StandardBits, View,
+};
 use rv_hart::trap::{Refusal, Trap};
 use rv_hart::{HartState, Mode};
 use rv_machine::CostModel;
 use rv_machine::machine::ExtensionFactory;
 use serde::{Deserialize, Serialize};
 
-use crate::fields::{hstatus, huct, huectl, misa, sip, uip, ustatus};
+use crate::fields::{hstatus, huct, huectl, misa, sip, stateen, uip, ustatus};
 use crate::vei::Context;
 use crate::{cause, insn};
 use cache::MapCache;
@@ -209,6 +211,7 @@ impl Extension for Haiov {
             mie: uip::ALL | vei(sip::ALL),
             mip: uip::ALL,
             sip: uip::ALL,
+            stateen: stateen::C,
         }
     }
 
@@ -224,13 +227,7 @@ impl Extension for Haiov {
         self.read(hart, view, csr)
     }
 
-    fn csr_write(
-        &mut self,
-        hart: &mut HartState,
-        outside: &mut Outside<'_>,
-        csr: u16,
-        value: u64,
-    ) -> Result<(), Trap> {
+    fn csr_write(&mut self, hart: &mut HartState, outside: &mut Outside<'_>, csr: u16, value: u64) -> Result<(), Trap> {
         self.write(hart, outside, csr, value)
     }
 
@@ -242,13 +239,7 @@ impl Extension for Haiov {
         &[InsnRow { mnemonic: "uret", matches: insn::URET, mask: u32::MAX }]
     }
 
-    fn execute(
-        &mut self,
-        hart: &mut HartState,
-        outside: &mut Outside<'_>,
-        _row: usize,
-        raw: u32,
-    ) -> Result<(), Trap> {
+    fn execute(&mut self, hart: &mut HartState, outside: &mut Outside<'_>, _row: usize, raw: u32) -> Result<(), Trap> {
         self.uret(hart, outside, raw)
     }
 

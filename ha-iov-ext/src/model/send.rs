@@ -82,13 +82,7 @@ impl Haiov {
     }
 
     /// S4.
-    fn post_supervisor(
-        &mut self,
-        hart: &HartState,
-        outside: &Outside<'_>,
-        entry: MapEntry,
-        veiid: u8,
-    ) -> Option<()> {
+    fn post_supervisor(&mut self, hart: &HartState, outside: &Outside<'_>, entry: MapEntry, veiid: u8) -> Option<()> {
         let mut port = self.controller.port(entry.hart.into())?;
         let (now, wired) = times(hart, outside);
         let free = port.supervisor.free_at(veiid, entry.gap);

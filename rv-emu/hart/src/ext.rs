@@ -127,6 +127,8 @@ pub struct StandardBits {
     pub mip: u64,
     /// Writable in `sip` where delegated.
     pub sip: u64,
+    /// Writable in `mstateen0`, `hstateen0` and `sstateen0`, where these exist. What the bits guard is for the extension to check.
+    pub stateen: u64,
 }
 
 /// A CSR that an extension adds.
@@ -243,13 +245,7 @@ pub trait Extension: Send {
     ///
     /// # Errors
     /// The exception that it raises instead; [`Refusal::trap`] makes those of instructions that may not execute.
-    fn execute(
-        &mut self,
-        state: &mut HartState,
-        outside: &mut Outside<'_>,
-        row: usize,
-        raw: u32,
-    ) -> Result<(), Trap> {
+    fn execute(&mut self, state: &mut HartState, outside: &mut Outside<'_>, row: usize, raw: u32) -> Result<(), Trap> {
         Err(Refusal::Illegal.trap(raw))
     }
 

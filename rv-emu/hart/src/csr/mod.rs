@@ -28,7 +28,6 @@ use crate::trap::{Refusal, Trap};
 pub(crate) const MIDELEG_ONES: u64 = mip::VSSIP | mip::VSTIP | mip::VSEIP;
 
 pub(crate) use counters::Pmu;
-pub(crate) use stateen::HSTATEEN0;
 
 /// Who may access a CSR beyond what its number says.
 type Gate = fn(&HartState) -> Result<(), Refusal>;
@@ -208,21 +207,15 @@ impl Hart {
         }
     }
 
-    pub(crate) fn csr_write_row(
-        &mut self,
-        handle: Handle,
-        value: u64,
-        bus: Option<&mut dyn Bus>,
-    ) -> Result<(), Trap> {
+    pub(crate) fn csr_write_row(&mut self, handle: Handle, value: u64, bus: Option<&mut dyn Bus>) -> Result<(), Trap> {
         if let Some(record) = self.record() {
             record.csr(handle.number());
         }
         match handle {
             Handle::Standard(row) => (row.write)(self, value),
             Handle::Extension { index, number } => {
-                let done = self.extend(index, bus, |extension, state, outside| {
-                    extension.csr_write(state, outside, number, value)
-                });
+                let done = self
+                    .extend(index, bus, |extension, state, outside| extension.csr_write(state, outside, number, value));
                 if self.extensions[index].csr_flushes(number) {
                     self.charge(self.costs().csr_flush);
                 }
