@@ -79,6 +79,11 @@ pub fn suite_of_haiov(isa: IsaSet) -> Vec<Group> {
     if isa.has(Isa::H) { groups(extension(isa), isa, true) } else { Vec::new() }
 }
 
+/// The numbers of HA-IOV's CSRs, as its manual has them.
+pub fn haiov_registers() -> impl Iterator<Item = u16> {
+    chapters::haiov::registers()
+}
+
 fn groups(chapters: Vec<Chapter>, isa: IsaSet, haiov: bool) -> Vec<Group> {
     let mut groups = Vec::new();
     for chapter in chapters {

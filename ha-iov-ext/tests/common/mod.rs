@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // Each test file uses its own part.
 
+pub mod world;
+
 use std::ops::{Deref, DerefMut};
 
 pub use conformance::CODE;

@@ -29,6 +29,11 @@ pub fn present() -> Vec<Chapter> {
     chapters.into_iter().map(|(name, cases)| Chapter { name, cases }).collect()
 }
 
+/// The numbers of the CSRs.
+pub fn registers() -> impl Iterator<Item = u16> {
+    access::ROWS.iter().map(|row| row.number)
+}
+
 /// The chapter for a machine without.
 pub fn absent() -> Chapter {
     Chapter { name: "haiov-absent", cases: absent::cases() }
