@@ -2,12 +2,12 @@
 
 #![allow(dead_code)] // Each test file uses its own part.
 
+pub mod vei;
 pub mod world;
 
 use std::ops::{Deref, DerefMut};
 
-pub use conformance::CODE;
-use conformance::Rig;
+pub use conformance::{CODE, Rig};
 use ha_iov_ext::model::{Config, Haiov};
 use ha_iov_ext::{cause, csr, fields, pte};
 use rv_hart::{Costs, Mode, StepEvent};

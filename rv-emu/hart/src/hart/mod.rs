@@ -305,6 +305,11 @@ impl Hart {
         &self.extensions
     }
 
+    /// The same, to put back a snapshot's state. Call [`Hart::refresh`] afterwards.
+    pub fn extensions_mut(&mut self) -> &mut [Box<dyn Extension>] {
+        &mut self.extensions
+    }
+
     /// Registers and hidden state of the extensions, by name.
     pub fn extension_registers(&self) -> Vec<(&'static str, u64)> {
         self.extensions.iter().flat_map(|extension| extension.registers(&self.state)).collect()

@@ -35,6 +35,8 @@ categories! {
     Trap, "trap";
     /// Interrupts.
     Interrupt, "interrupt";
+    /// What extensions tell of themselves.
+    Event, "event";
 }
 
 /// A set of categories.
@@ -121,6 +123,9 @@ impl Default for Filter {
 }
 
 fn has_something(step: &Step, shown: Shown) -> bool {
+    if shown.has(Category::Event) && !step.events.is_empty() {
+        return true;
+    }
     if let Some(taken) = step.trap {
         return shown.has(if taken.trap.interrupt { Category::Interrupt } else { Category::Trap });
     }

@@ -1,8 +1,10 @@
 //! JSON lines: an object for each instruction, exception and interrupt. `docs/TRACING.md` is the schema.
 
+use rv_hart::ext::Event;
 use rv_hart::record::{MemAccess, RegWrite, Taken};
 use rv_hart::{Mode, Step};
 use rv_isa::cause;
+use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::filter::{Category, Shown};
@@ -44,6 +46,8 @@ struct Line<'a> {
     loads: Vec<Access>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     stores: Vec<Access>,
+    #[serde(skip_serializing_if = "Events::is_empty")]
+    events: Events<'a>,
 }
 
 #[derive(Serialize)]
@@ -134,6 +138,34 @@ impl Serialize for CsrList<'_> {
     }
 }
 
+/// What extensions did, as objects of `event` and its arguments.
+struct Events<'a>(&'a [Event]);
+
+impl Events<'_> {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Serialize for Events<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(EventLine))
+    }
+}
+
+struct EventLine<'a>(&'a Event);
+
+impl Serialize for EventLine<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.args.len() + 1))?;
+        map.serialize_entry("event", &self.0.name)?;
+        for (name, value) in &self.0.args {
+            map.serialize_entry(name, &Hex(*value))?;
+        }
+        map.end()
+    }
+}
+
 /// Writes the object for a step.
 pub(super) fn line(out: &mut Vec<u8>, step: &Step, shown: Shown, context: &Context<'_>) -> bool {
     let kind = match step.trap {
@@ -158,6 +190,7 @@ pub(super) fn line(out: &mut Vec<u8>, step: &Step, shown: Shown, context: &Conte
         csr: CsrList { writes: chosen(&step.csrs, shown, Category::Csr), names: context.names },
         loads: accesses(chosen(&step.loads, shown, Category::Mem)),
         stores: accesses(chosen(&step.stores, shown, Category::Mem)),
+        events: Events(chosen(&step.events, shown, Category::Event)),
     };
     // Writing to memory can't fail, and all keys are strings.
     let written = serde_json::to_writer(&mut *out, &line);
