@@ -105,6 +105,8 @@ fn item_8_a_vmid_is_reused_while_another_hart_sends() {
                     break;
                 }
             }
+            // Whatever may still be under way has time to arrive.
+            world.harts[0].idle_until(1_000_000);
             assert_eq!(world.trapped(1), Some(MISS), "unmapped after {until_unmap}, fenced after {until_fence}");
             assert_eq!(world.get(0, csr::STOPVEI), 0, "nothing arrives");
         }
@@ -170,7 +172,7 @@ fn the_doorbell_wakes_and_leads_to_the_thread() {
 fn stores_before_a_send_are_seen_after_the_claim() {
     let mut world = target();
     let ring = LOG + 0x100;
-    let driver = [asm::sd(A1, T0, 0), asm::fence(0x1f), asm::csrrw(ZERO, csr::VEISEND, A0)];
+    let driver = [asm::sd(A1, T0, 0), asm::fence(0x14), asm::csrrw(ZERO, csr::VEISEND, A0)];
     world.program(0x8018_0000, &driver);
     let state = &mut world.harts[1].state;
     (state.x[10], state.x[11], state.x[5]) = (USER, 0x5157, ring);

@@ -34,6 +34,11 @@ pub fn registers() -> impl Iterator<Item = u16> {
     access::ROWS.iter().map(|row| row.number)
 }
 
+/// The name of one.
+pub fn register_name(number: u16) -> Option<&'static str> {
+    access::ROWS.iter().find(|row| row.number == number).map(|row| row.name)
+}
+
 /// The chapter for a machine without.
 pub fn absent() -> Chapter {
     Chapter { name: "haiov-absent", cases: absent::cases() }

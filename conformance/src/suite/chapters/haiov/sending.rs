@@ -362,7 +362,7 @@ fn caching() -> Vec<Case> {
     // HGATP is looked at with each send, not remembered.
     let moved = sender(
         "the VMID of each send is that of hgatp now",
-        cites!("4.2": "S1" "threat 2"),
+        cites!("4.2": "S1" "threat 2" "threat 27"),
         Mode::HS,
         SUPERVISOR.encode(),
     );
