@@ -252,7 +252,7 @@ fn an_evicted_handler_runs_under_the_kernels_eyes() {
         world.go(0, Mode::U, 0x8061_0000);
         world.step(0);
         assert_eq!(world.trapped(0), Some(2));
-        assert_eq!(world.get(0, standard::STVAL), raw.into());
+        assert_eq!(world.get(0, standard::STVAL), u64::from(raw));
     }
 }
 

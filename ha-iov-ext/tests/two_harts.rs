@@ -47,12 +47,13 @@ fn item_7_sends_at_every_moment_are_served() {
             world.send(1, USER);
             run(&mut world, second - first);
             let before = world.load(LOG);
-            let seen = world.load(context(Context::PIR));
+            // Between take and return, the handler that runs serves the second post too, if it has not looked for the last time.
+            let running = world.switched() || world.load(context(Context::PIR)) != 0;
             world.send(1, USER);
             run(&mut world, 40);
             assert_eq!(world.load(context(Context::PIR)), 0, "sent at {first} and {second}");
             let takes = world.load(LOG);
-            assert!(takes >= 1 && (takes > before || seen != 0), "sent at {first} and {second}: {takes} takes");
+            assert!(takes >= 1 && (takes > before || running), "sent at {first} and {second}: {takes} takes");
             assert_eq!((world.get(0, csr::HVSLOT), world.get(0, csr::HUCPEND)), (0, 0));
         }
     }
@@ -96,7 +97,9 @@ fn item_8_a_vmid_is_reused_while_another_hart_sends() {
                 world.step(1);
             }
             world.set(1, csr::HVEIFENCE, hveifence::vmid(VMID as u16));
-            // All that was sent before the fence has been posted: it is claimed, and then the VMID is another's.
+            // All that was sent before the fence has been posted: it is claimed, and then the VMID is another's. The target's clock is made to
+            // agree with the sender's, as that of any hart that has answered an IPI.
+            world.harts[0].idle_until(1000);
             world.set(0, csr::STOPVEI, 0);
             assert_eq!(world.get(0, csr::STOPVEI), 0);
             for _ in 0..6 {
@@ -128,7 +131,7 @@ fn supervisor_veis_arrive_in_each_mode() {
     }
     // A hart that is offline: it pends for ever, and nothing else happens.
     let mut world = World::new(2);
-    world.program(GUEST, &[asm::wfi(), asm::jal(ZERO, -4)]);
+    world.program(GUEST, &[asm::jal(ZERO, 0)]);
     world.set(0, standard::MIE, 0);
     world.go(0, Mode::M, GUEST);
     world.send(1, SUPERVISOR);
@@ -198,7 +201,7 @@ fn duty_7_a_handler_moves_to_another_hart() {
     world.go(0, Mode::HS, GUEST);
     world.go(1, Mode::VS, GUEST);
     world.send(2, USER);
-    run(&mut world, 1);
+    run(&mut world, 3);
     assert_eq!(world.get(0, csr::HVSLOT), NAMED, "the old hart has it");
     // The context on hart 1, suppressed; then the old one suppressed, the map rewritten, fences, slot and pending bits drained.
     let there = CONTEXTS + 0x1000 + 64 * 3;
