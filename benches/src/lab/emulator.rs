@@ -2,7 +2,6 @@
 
 use ha_iov_ext::model::{Config, Haiov};
 use rv_hart::Mode;
-use rv_machine::machine::ExtensionFactory;
 use rv_machine::report::Snapshot;
 use rv_machine::{Image, Limits, Machine, MachineConfig, Software, Stop};
 
