@@ -52,9 +52,7 @@ fn acts(protocol: &Protocol) -> &'static [Act] {
             &[INVALID, FenceHarts, TornDown, SECOND_HALF, Fence, FIRST_HALF, Fence]
         }
         (ChangeKind::Entry, _) => &[INVALID, Fence, FenceHarts, TornDown, SECOND_HALF, Fence, FIRST_HALF, Fence],
-        (ChangeKind::Page, Some(Mutation::FreedEarly)) => {
-            &[NO_MAP, Fence, TornDown, FenceHarts, NEW_MAP, Fence]
-        }
+        (ChangeKind::Page, Some(Mutation::FreedEarly)) => &[NO_MAP, Fence, TornDown, FenceHarts, NEW_MAP, Fence],
         (ChangeKind::Page, _) => &[NO_MAP, Fence, FenceHarts, TornDown, NEW_MAP, Fence],
         (ChangeKind::Vmid, Some(Mutation::VmidBeforeFence)) => {
             &[Stop, NO_MAP, Fence, NEW_MAP, Fence, Start, FenceHarts, TornDown]
@@ -66,20 +64,57 @@ fn acts(protocol: &Protocol) -> &'static [Act] {
 
 fn moving(mutation: Option<Mutation>) -> &'static [Act] {
     match mutation {
-        Some(Mutation::MoveInPlace) => &[
-            Lock, SUPPRESS, Fence, FIRST_HALF, SECOND_HALF, Fence, FenceHarts, Drain, TornDown, Take, Give, Unlock,
-        ],
+        Some(Mutation::MoveInPlace) => {
+            &[Lock, SUPPRESS, Fence, FIRST_HALF, SECOND_HALF, Fence, FenceHarts, Drain, TornDown, Take, Give, Unlock]
+        }
         Some(Mutation::MoveCopiesEarly) => &[
-            Lock, SUPPRESS, Fence, Take, Give, INVALID, Fence, FenceHarts, Drain, TornDown, SECOND_HALF, Fence,
-            FIRST_HALF, Fence, Unlock,
+            Lock,
+            SUPPRESS,
+            Fence,
+            Take,
+            Give,
+            INVALID,
+            Fence,
+            FenceHarts,
+            Drain,
+            TornDown,
+            SECOND_HALF,
+            Fence,
+            FIRST_HALF,
+            Fence,
+            Unlock,
         ],
         Some(Mutation::MoveNoSn) => &[
-            Lock, INVALID, Fence, FenceHarts, Drain, TornDown, Take, Give, SECOND_HALF, Fence, FIRST_HALF, Fence,
+            Lock,
+            INVALID,
+            Fence,
+            FenceHarts,
+            Drain,
+            TornDown,
+            Take,
+            Give,
+            SECOND_HALF,
+            Fence,
+            FIRST_HALF,
+            Fence,
             Unlock,
         ],
         _ => &[
-            Lock, SUPPRESS, Fence, INVALID, Fence, FenceHarts, Drain, TornDown, Take, Give, SECOND_HALF, Fence,
-            FIRST_HALF, Fence, Unlock,
+            Lock,
+            SUPPRESS,
+            Fence,
+            INVALID,
+            Fence,
+            FenceHarts,
+            Drain,
+            TornDown,
+            Take,
+            Give,
+            SECOND_HALF,
+            Fence,
+            FIRST_HALF,
+            Fence,
+            Unlock,
         ],
     }
 }
@@ -129,11 +164,16 @@ pub fn steps(protocol: &Protocol, steps: &mut Steps) {
     let next = |state: &mut State| state.change.pc += 1;
     let label = |text| say(text, hart, 0);
     match act {
-        Act::Store(store, text) => steps.issue(label(text), store, next),
+        Act::Store(store, text) => match acts(protocol).get(state.change.pc as usize + 1) {
+            Some(Fence) => steps.fenced(protocol, label(text), store, |state, by| state.change.pc += by),
+            _ => steps.issue(label(text), store, next),
+        },
         Fence => steps.fence(hart, next),
         FenceHarts => fence_harts(protocol, steps),
         Stop => stop(protocol, steps),
-        TornDown => steps.must(label("hart @h, kernel: the old mapping is torn down, its memory may be used again"), next),
+        TornDown => {
+            steps.must(label("hart @h, kernel: the old mapping is torn down, its memory may be used again"), next)
+        }
         Start => steps.must(label("hart @h, kernel: another VM runs with the VMID"), next),
         Lock => lock(steps, label("hart @h, kernel: locks thread 0, to move it")),
         Drain => drain(protocol, steps),
@@ -213,29 +253,30 @@ fn drain(protocol: &Protocol, steps: &mut Steps) {
     let state = steps.from;
     let hart = protocol.hart_of(0);
     let entry = state.harts[hart as usize];
-    let reachable = matches!(
-        entry.mode,
-        mode::GUEST | mode::FOREIGN | mode::OWN | mode::HOST | mode::SYSCALL | mode::EVICTED
-    );
+    let reachable =
+        matches!(entry.mode, mode::GUEST | mode::FOREIGN | mode::OWN | mode::HOST | mode::SYSCALL | mode::EVICTED);
     let filling = entry.fill != 0 && !protocol.lacks(Mutation::MoveIgnoresFill);
     if !reachable || filling || !protocol.between(&state, hart) || state.threads[0].activity == activity::HCS {
         return;
     }
-    steps.must(say("hart @h, kernel: empties slot and hucpend of context 0; thread 0 is off the CPU", hart, 0), |state| {
-        let entry = &mut state.harts[hart as usize];
-        if entry.slot == 1 && !protocol.lacks(Mutation::MoveNoSlotDrain) {
-            entry.slot = 0;
-        }
-        if !protocol.lacks(Mutation::MoveNoPendDrain) {
-            entry.pending &= !1;
-        }
-        if matches!(entry.mode, mode::OWN | mode::SYSCALL | mode::EVICTED) {
-            entry.mode = mode::HOST;
-            entry.current = 0;
-            entry.thread = 0;
-        }
-        state.change.pc += 1;
-    });
+    steps.must(
+        say("hart @h, kernel: empties slot and hucpend of context 0; thread 0 is off the CPU", hart, 0),
+        |state| {
+            let entry = &mut state.harts[hart as usize];
+            if entry.slot == 1 && !protocol.lacks(Mutation::MoveNoSlotDrain) {
+                entry.slot = 0;
+            }
+            if !protocol.lacks(Mutation::MoveNoPendDrain) {
+                entry.pending &= !1;
+            }
+            if matches!(entry.mode, mode::OWN | mode::SYSCALL | mode::EVICTED) {
+                entry.mode = mode::HOST;
+                entry.current = 0;
+                entry.thread = 0;
+            }
+            state.change.pc += 1;
+        },
+    );
 }
 
 const _: () = assert!(SENDERS == 2, "`stop` and `may_send` know two guests");

@@ -40,9 +40,14 @@ pub fn steps(protocol: &Protocol, steps: &mut Steps, hart: u8) {
     if plain_ok(protocol, &state, &entry) {
         activate(protocol, steps, hart, activity::PLAIN);
     }
-    if doorbell(protocol, &entry) && matches!(entry.mode, mode::GUEST | mode::FOREIGN | mode::EVICTED) {
+    let to = match entry.mode {
+        mode::GUEST | mode::FOREIGN | mode::EVICTED => mode::HOST,
+        mode::OWN => mode::SYSCALL, // Another context's thread: `hucur` stays.
+        _ => return,
+    };
+    if doorbell(protocol, &entry) {
         let label = say("hart @h: doorbell for context @c, trap to the kernel", hart, entry.slot - 1);
-        steps.must(label, |state| state.harts[hart as usize].mode = mode::HOST);
+        steps.must(label, |state| state.harts[hart as usize].mode = to);
     }
 }
 
@@ -74,10 +79,11 @@ fn activate(protocol: &Protocol, steps: &mut Steps, hart: u8, kind: u8) {
     });
 }
 
-/// `Mutation::StaleRunning`: an interrupt to the hart, believed to run the thread. Nobody keeps it if it doesn't.
+/// `Mutation::StaleRunning` and `LateRunning`: an interrupt to the hart, believed to run the thread. Nobody keeps it if it doesn't.
 pub fn interrupt_directly(protocol: &Protocol, state: &mut State, context: u8) {
     let entry = &mut state.harts[protocol.hart_of(context) as usize];
-    if entry.current == protocol.thread_of(context) + 1 && entry.slot == 0 {
+    let runs = entry.mode == mode::OWN && entry.current == protocol.thread_of(context) + 1;
+    if runs && entry.slot == 0 && entry.fill == 0 {
         entry.slot = context + 1;
     }
 }

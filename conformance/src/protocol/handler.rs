@@ -57,9 +57,12 @@ fn utopvei(protocol: &Protocol, steps: &mut Steps, hart: u8) {
     let pir = state.contexts[context].pir;
     let owns = entry.mode == mode::OWN && deliver::own(protocol, &entry);
     if protocol.lacks(Mutation::RelaxedTake) && state.early == 0 {
-        steps.must(say("hart @h, handler of thread @c: reads its rings ahead of utopvei", hart, entry.thread), |state| {
-            state.early = 1 << 4 | state.fresh;
-        });
+        steps.must(
+            say("hart @h, handler of thread @c: reads its rings ahead of utopvei", hart, entry.thread),
+            |state| {
+                state.early = 1 << 4 | state.fresh;
+            },
+        );
     }
     if pir == 0 {
         let next = if owns { at::EMPTY_THEN_URET } else { at::URET };
@@ -96,7 +99,10 @@ fn serve(protocol: &Protocol, steps: &mut Steps, hart: u8) {
     let label = |text| Label { text, hart, context: index as u8, number: vector };
     steps.must(label("hart @h, handler of thread @c: serves the ring of vector @v"), serve(at::UTOPVEI));
     if protocol.scenario.lazy {
-        steps.may(label("hart @h, handler of thread @c: serves the ring of vector @v, and will return"), serve(at::URET));
+        steps.may(
+            label("hart @h, handler of thread @c: serves the ring of vector @v, and will return"),
+            serve(at::URET),
+        );
     }
 }
 

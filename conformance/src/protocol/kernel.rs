@@ -85,7 +85,9 @@ fn host(protocol: &Protocol, steps: &mut Steps, hart: u8) {
         }
         if about.activity != activity::EVICTED || beside {
             let label = say("hart @h, kernel: begins to switch to thread @c", hart, thread);
-            steps.step(about.queued == 1, label, |state| enter(state, hart, mode::SCHEDULE, thread));
+            if about.queued == 1 || protocol.scenario.eager {
+                steps.step(about.queued == 1, label, |state| enter(state, hart, mode::SCHEDULE, thread));
+            }
         }
     }
     let label = say("hart @h, kernel: runs a guest", hart, 0);
@@ -129,9 +131,10 @@ fn begin_claim(protocol: &Protocol, steps: &mut Steps, hart: u8) {
 fn claim(protocol: &Protocol, steps: &mut Steps, hart: u8) {
     let entry = steps.from.harts[hart as usize];
     let slot_first = protocol.lacks(Mutation::SlotBeforeSn);
-    let next = move |state: &mut State| state.harts[hart as usize].pc += 1;
+    let by = move |state: &mut State, by: u8| state.harts[hart as usize].pc += by;
+    let next = move |state: &mut State| by(state, 1);
     let context = if entry.slot != 0 { entry.slot - 1 } else { steps.from.threads[entry.thread as usize].home };
-    let suppress = say("hart @h, kernel: SN(@c) := 1", hart, context);
+    let suppress = say("hart @h, kernel: SN(@c) := 1 for a claim", hart, context);
     match entry.pc {
         0 if protocol.lacks(Mutation::NoSnAtClaim) => {
             steps.must(say("hart @h, kernel: leaves SN(@c)", hart, context), move |state| {
@@ -146,7 +149,8 @@ fn claim(protocol: &Protocol, steps: &mut Steps, hart: u8) {
             });
         }
         1 if slot_first => steps.issue(suppress, Store::Suppress(context), next),
-        0 => steps.issue(suppress, Store::Suppress(context), next),
+        0 if protocol.lacks(Mutation::NoClaimFence) => steps.issue(suppress, Store::Suppress(context), next),
+        0 => steps.fenced(protocol, suppress, Store::Suppress(context), by),
         1 if protocol.lacks(Mutation::NoClaimFence) => {
             steps.must(say("hart @h, kernel: goes on without a fence", hart, 0), next);
         }
@@ -166,7 +170,7 @@ fn claim(protocol: &Protocol, steps: &mut Steps, hart: u8) {
 }
 
 /// The steps of a switch to a thread, in the order in which they are done.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Switch {
     Release,
     ClearOn,
@@ -194,20 +198,26 @@ fn schedule(protocol: &Protocol, steps: &mut Steps, hart: u8) {
     let entry = steps.from.harts[hart as usize];
     let thread = entry.thread;
     let context = steps.from.threads[thread as usize].home;
-    let last = entry.pc as usize + 1 == order.len();
-    let next = move |state: &mut State| {
+    let by = move |state: &mut State, by: u8| {
         state.threads[thread as usize].queued = 0;
-        if last {
+        if entry.pc + by == order.len() as u8 {
             enter(state, hart, mode::OWN, thread);
         } else {
-            state.harts[hart as usize].pc += 1;
+            state.harts[hart as usize].pc += by;
         }
     };
-    let amo = |text| say(text, hart, context);
+    let next = move |state: &mut State| by(state, 1);
+    let mut amo = |text, store| {
+        let label = say(text, hart, context);
+        match order.get(entry.pc as usize + 1) {
+            Some(Switch::Fence) => steps.fenced(protocol, label, store, by),
+            _ => steps.issue(label, store, next),
+        }
+    };
     match order[entry.pc as usize] {
-        Switch::Release => steps.issue(amo("hart @h, kernel: SN(@c) := ON(@c) := 0"), Store::Release(context), next),
-        Switch::ClearOn => steps.issue(amo("hart @h, kernel: ON(@c) := 0"), Store::ClearOn(context), next),
-        Switch::ClearSn => steps.issue(amo("hart @h, kernel: SN(@c) := 0"), Store::ClearSn(context), next),
+        Switch::Release => amo("hart @h, kernel: SN(@c) := ON(@c) := 0", Store::Release(context)),
+        Switch::ClearOn => amo("hart @h, kernel: ON(@c) := 0", Store::ClearOn(context)),
+        Switch::ClearSn => amo("hart @h, kernel: SN(@c) := 0", Store::ClearSn(context)),
         Switch::Fence => steps.fence(hart, next),
         Switch::Name => steps.must(say("hart @h, kernel: hucur := thread @c", hart, thread), |state| {
             state.harts[hart as usize].current = thread + 1;
@@ -220,11 +230,8 @@ fn schedule(protocol: &Protocol, steps: &mut Steps, hart: u8) {
 /// What a write to `hucur` does besides: PIR not 0 sets the context's hucpend bit.
 fn reevaluate(steps: &mut Steps, hart: u8, context: u8, next: impl FnOnce(&mut State)) {
     let posted = steps.from.contexts[context as usize].pir != 0;
-    let text = if posted {
-        "hart @h, hucur: PIR(@c) has a vector, hucpend is set"
-    } else {
-        "hart @h, hucur: PIR(@c) is 0"
-    };
+    let text =
+        if posted { "hart @h, hucur: PIR(@c) has a vector, hucpend is set" } else { "hart @h, hucur: PIR(@c) is 0" };
     steps.must(say(text, hart, context), |state| {
         state.harts[hart as usize].pending |= u8::from(posted) << context;
         next(state);
@@ -235,18 +242,31 @@ fn reevaluate(steps: &mut Steps, hart: u8, context: u8, next: impl FnOnce(&mut S
 fn evict(protocol: &Protocol, steps: &mut Steps, hart: u8) {
     let entry = steps.from.harts[hart as usize];
     let context = entry.slot - 1;
-    let next = move |state: &mut State| state.harts[hart as usize].pc += 1;
+    let by = move |state: &mut State, by: u8| state.harts[hart as usize].pc += by;
+    let next = move |state: &mut State| by(state, 1);
     match entry.pc {
         0 if protocol.lacks(Mutation::EvictForgetsSn) => {
             steps.must(say("hart @h, kernel: leaves SN(@c)", hart, context), next);
         }
-        0 => steps.issue(say("hart @h, kernel: SN(@c) := 1", hart, context), Store::Suppress(context), next),
+        0 if protocol.lacks(Mutation::NoEvictFence) => {
+            steps.issue(say("hart @h, kernel: SN(@c) := 1", hart, context), Store::Suppress(context), next);
+        }
+        0 => steps.fenced(
+            protocol,
+            say("hart @h, kernel: SN(@c) := 1; fence", hart, context),
+            Store::Suppress(context),
+            by,
+        ),
         1 if protocol.lacks(Mutation::NoEvictFence) => {
             steps.must(say("hart @h, kernel: goes on without a fence", hart, 0), next);
         }
         1 => steps.fence(hart, next),
         _ => {
-            let label = say("hart @h, kernel: evicts the handler of thread @c, hvslot := 0; the guest goes on", hart, entry.thread);
+            let label = say(
+                "hart @h, kernel: evicts the handler of thread @c, hvslot := 0; the guest goes on",
+                hart,
+                entry.thread,
+            );
             steps.must(label, |state| {
                 state.threads[entry.thread as usize].activity = activity::EVICTED;
                 state.harts[hart as usize].slot = 0;
@@ -263,17 +283,22 @@ fn leave(protocol: &Protocol, steps: &mut Steps, hart: u8) {
     let entry = state.harts[hart as usize];
     let thread = state.threads[entry.thread as usize];
     let busy = thread.activity == activity::PLAIN || thread.uie == 0;
-    let next = move |state: &mut State| state.harts[hart as usize].pc += 1;
+    let by = move |state: &mut State, by: u8| state.harts[hart as usize].pc += by;
+    let next = move |state: &mut State| by(state, 1);
     if !busy || protocol.lacks(Mutation::LeaveUnsuppressed) {
         let label = say("hart @h, kernel: hucur := 0, thread @c is off the CPU", hart, entry.thread);
         return steps.must(label, |state| off(state, hart, busy));
     }
     match entry.pc {
-        0 => steps.issue(say("hart @h, kernel: SN(@c) := 1", hart, thread.home), Store::Suppress(thread.home), next),
+        0 => {
+            let label = say("hart @h, kernel: SN(@c) := 1; fence", hart, thread.home);
+            steps.fenced(protocol, label, Store::Suppress(thread.home), by);
+        }
         1 => steps.fence(hart, next),
         _ if entry.fill != 0 && !protocol.lacks(Mutation::LeaveIgnoresFill) => {} // The CSR access waits.
         _ => {
-            let label = say("hart @h, kernel: takes the slot back, hucur := 0, thread @c is off the CPU", hart, entry.thread);
+            let label =
+                say("hart @h, kernel: takes the slot back, hucur := 0, thread @c is off the CPU", hart, entry.thread);
             steps.must(label, |state| {
                 let slot = &mut state.harts[hart as usize].slot;
                 if *slot == thread.home + 1 && !protocol.lacks(Mutation::LeaveSlotStays) {

@@ -21,6 +21,6 @@ mod state;
 pub use mutation::{MUTATIONS, Mutation, Row};
 pub use report::{Outcome, describe, story};
 pub use rules::Protocol;
-pub use scenario::{ChangeKind, Plan, SCENARIOS, Scenario};
+pub use scenario::{ChangeKind, Plan, SCENARIOS, Scenario, Size};
 pub use search::{Found, Label, Model, Step, Verdict, search};
 pub use state::State;

@@ -50,6 +50,7 @@ mutations! {
     NoRecheck "no-recheck" "8.7 return" "one-context" Holds "URET of HCS does not look at PIR; handlers drain";
     NoRecheckLazy "no-recheck-lazy" "8.7 return" "lazy-handler" Lost "URET of HCS does not look at PIR; handlers may return early";
     StaleRunning "stale-running" "erratum #1235" "one-context" Lost "the VEI unit goes by a bit `the thread runs` read before the post: set, it interrupts the hart; clear, it posts and notifies";
+    LateRunning "late-running" "erratum #1235" "one-context" Lost "the same, with the bit read right after the post";
     RelaxedSend "relaxed-send" "S5" "one-context" Lost "the VEI unit's AMOs without .aqrl";
     NoDriverFence "no-driver-fence" "S6" "one-context" Lost "the driver sends without fence w,o behind its ring entry";
     RelaxedTake "relaxed-take" "8.1 utopvei" "one-context" Lost "utopvei's clear without acquire: the handler's look at its ring may be older";
@@ -58,7 +59,7 @@ mutations! {
     ReevaluateFirst "reevaluate-first" "8.6" "one-context" Lost "hucur is written before SN := ON := 0";
     OnStays "on-stays" "8.6" "one-context" Lost "switching to the thread clears SN only";
     SnThenOn "sn-then-on" "8.6" "one-context" Holds "SN := 0, then ON := 0, in two AMOs; fence";
-    OnThenSn "on-then-sn" "8.6" "one-context" Holds "ON := 0, then SN := 0, in two AMOs; fence";
+    OnThenSn "on-then-sn" "8.6" "one-context" Lost "ON := 0, then SN := 0, in two AMOs; fence";
     SlotBeforeSn "slot-before-sn" "8.6" "one-context" Holds "claiming, the kernel empties the slot before SN := 1";
     NoClaimFence "no-claim-fence" "8.6" "one-context" Holds "no fence between SN := 1 and hvslot := 0 at a claim";
     EvictForgetsSn "evict-forgets-sn" "8.7 evict" "one-context" Twice "eviction without SN := 1";
@@ -80,7 +81,7 @@ mutations! {
     MoveNoPendDrain "move-no-hucpend-drain" "8.10.7" "move" Holds "the old hart's hucpend bit isn't cleared; SN of the old context stays set";
     MoveIgnoresFill "move-ignores-fill" "new: D1" "move" Stale "the old hart's slot is emptied while a fill is under way, and the fill loads it afterwards";
     MoveCopiesEarly "move-copies-early" "8.10.7" "move" Lost "the PIR is copied before the hveifence calls";
-    MoveNoSn "move-no-sn" "8.10.7" "move" Stale "the old context isn't suppressed";
+    MoveNoSn "move-no-sn" "8.10.7" "move" Holds "the old context isn't suppressed";
 }
 
 impl Mutation {

@@ -23,12 +23,8 @@ pub struct Outcome {
 
 impl Outcome {
     /// Searches a scenario of the protocol as specified.
-    pub fn of_scenario(
-        scenario: &'static Scenario,
-        limit: usize,
-        progress: &mut dyn FnMut(usize, usize),
-    ) -> Outcome {
-        Outcome::of(Protocol { scenario, mutation: None }, Verdict::Holds, limit, progress)
+    pub fn of_scenario(scenario: &'static Scenario, limit: usize, progress: &mut dyn FnMut(usize, usize)) -> Outcome {
+        Outcome::of(Protocol { scenario, mutation: None, stepwise: false }, Verdict::Holds, limit, progress)
     }
 
     /// Searches the scenario of a mutation.
@@ -37,10 +33,11 @@ impl Outcome {
     /// If the row names a scenario that there isn't.
     pub fn of_mutation(row: &Row, limit: usize, progress: &mut dyn FnMut(usize, usize)) -> Outcome {
         let scenario = Scenario::named(row.scenario).expect("a row names a scenario");
-        Outcome::of(Protocol { scenario, mutation: Some(row.mutation) }, row.expected, limit, progress)
+        Outcome::of(Protocol { scenario, mutation: Some(row.mutation), stepwise: false }, row.expected, limit, progress)
     }
 
-    fn of(protocol: Protocol, expected: Verdict, limit: usize, progress: &mut dyn FnMut(usize, usize)) -> Outcome {
+    /// Searches.
+    pub fn of(protocol: Protocol, expected: Verdict, limit: usize, progress: &mut dyn FnMut(usize, usize)) -> Outcome {
         let start = Instant::now();
         let found = search(&protocol, limit, progress);
         Outcome { protocol, found, expected, time: start.elapsed() }

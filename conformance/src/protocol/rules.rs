@@ -14,6 +14,8 @@ pub struct Protocol {
     pub scenario: &'static Scenario,
     /// What is wrong on purpose.
     pub mutation: Option<Mutation>,
+    /// A store and the fence behind it are three steps (store, visible, fence) and not one.
+    pub stepwise: bool,
 }
 
 /// Steps from one state, as they are found.
@@ -49,6 +51,19 @@ impl Steps<'_> {
     /// What is done here breaks a property.
     pub fn breaks(&mut self, verdict: Verdict, label: Label) {
         self.list.push(Step { fair: true, label, to: self.from, breaks: Some(verdict) });
+    }
+
+    /// A store with a fence right behind it: `next` goes on by so many steps of the program. Neither the store's own step nor the fence's can
+    /// be told apart by others from its becoming visible, so all three are one step unless the search is `stepwise`.
+    pub fn fenced(&mut self, protocol: &Protocol, label: Label, store: Store, next: impl Fn(&mut State, u8)) {
+        if protocol.stepwise {
+            self.issue(label, store, |state| next(state, 1));
+        } else if self.from.harts[label.hart as usize].drained() {
+            self.must(label, |state| {
+                store.perform(state);
+                next(state, 2);
+            });
+        }
     }
 
     /// Puts a store on its way, if there is room, and goes on.

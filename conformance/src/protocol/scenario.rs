@@ -17,6 +17,17 @@ pub enum ChangeKind {
     Move,
 }
 
+/// How long a search takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Size {
+    /// A second.
+    Small,
+    /// Seconds.
+    Medium,
+    /// A minute, or several.
+    Large,
+}
+
 /// A guest that sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -57,8 +68,10 @@ pub struct Scenario {
     pub uie: bool,
     /// Threads without a context run too.
     pub foreign: bool,
-    /// Takes minutes: left to the command.
-    pub large: bool,
+    /// Threads run whenever they like; otherwise only when a claim, an eviction or a move has made them runnable.
+    pub eager: bool,
+    /// How long a search takes.
+    pub size: Size,
 }
 
 const PLAIN: Scenario = Scenario {
@@ -75,7 +88,8 @@ const PLAIN: Scenario = Scenario {
     evict: true,
     uie: true,
     foreign: true,
-    large: false,
+    eager: true,
+    size: Size::Small,
 };
 
 const fn from(hart: u8, target: u8, vectors: &'static [u8]) -> Plan {
@@ -112,6 +126,7 @@ pub const SCENARIOS: &[Scenario] = &[
         senders: &[from(0, 0, &[0]), from(0, 1, &[0])],
         uie: false,
         foreign: false,
+        size: Size::Medium,
         ..PLAIN
     },
     Scenario {
@@ -123,6 +138,8 @@ pub const SCENARIOS: &[Scenario] = &[
         uie: false,
         foreign: false,
         evict: false,
+        eager: false,
+        size: Size::Medium,
         ..PLAIN
     },
     Scenario {
@@ -130,11 +147,26 @@ pub const SCENARIOS: &[Scenario] = &[
         about: "guests on harts 0 and 2 send with a vector each to one thread on hart 1",
         harts: 3,
         senders: &[from(0, 0, &[0, 0]), from(2, 0, &[1, 1])],
+        size: Size::Medium,
         ..PLAIN
     },
     Scenario {
         name: "map-entry",
-        about: "the map entry is taken out and used again for another context, while two guests send through it",
+        about: "the map entry is taken out and used again for another context, while a guest sends through it",
+        contexts: &[1, 1],
+        threads: 2,
+        senders: &[from(0, 0, &[0, 0])],
+        change: ChangeKind::Entry,
+        changer: 1,
+        uie: false,
+        foreign: false,
+        evict: false,
+        size: Size::Medium,
+        ..PLAIN
+    },
+    Scenario {
+        name: "map-entry-3",
+        about: "the same on three harts, with a guest on two of them",
         harts: 3,
         contexts: &[1, 1],
         threads: 2,
@@ -144,6 +176,8 @@ pub const SCENARIOS: &[Scenario] = &[
         uie: false,
         foreign: false,
         evict: false,
+        eager: false,
+        size: Size::Large,
         ..PLAIN
     },
     Scenario {
@@ -157,6 +191,7 @@ pub const SCENARIOS: &[Scenario] = &[
         uie: false,
         foreign: false,
         evict: false,
+        size: Size::Medium,
         ..PLAIN
     },
     Scenario {
@@ -170,6 +205,7 @@ pub const SCENARIOS: &[Scenario] = &[
         uie: false,
         foreign: false,
         evict: false,
+        size: Size::Medium,
         ..PLAIN
     },
     Scenario {
@@ -182,6 +218,7 @@ pub const SCENARIOS: &[Scenario] = &[
         changer: 2,
         foreign: false,
         uie: false,
+        size: Size::Medium,
         ..PLAIN
     },
     Scenario {
@@ -190,7 +227,7 @@ pub const SCENARIOS: &[Scenario] = &[
         harts: 3,
         senders: &[from(0, 0, &[0, 1]), from(2, 0, &[1, 0])],
         lazy: true,
-        large: true,
+        size: Size::Large,
         ..PLAIN
     },
     Scenario {
@@ -200,16 +237,18 @@ pub const SCENARIOS: &[Scenario] = &[
         contexts: &[1, 1],
         threads: 2,
         senders: &[from(0, 0, &[0, 0]), from(2, 1, &[0])],
-        large: true,
+        size: Size::Large,
         ..PLAIN
     },
     Scenario {
         name: "each-other-large",
-        about: "two harts send to each other, with eviction, UIE and foreign threads",
+        about: "two harts send to each other, with eviction; threads run whenever they like",
         contexts: &[1, 0],
         threads: 2,
         senders: &[from(0, 0, &[0]), from(1, 1, &[0])],
-        large: true,
+        uie: false,
+        foreign: false,
+        size: Size::Large,
         ..PLAIN
     },
     Scenario {
@@ -220,7 +259,7 @@ pub const SCENARIOS: &[Scenario] = &[
         senders: &[from(0, 0, &[0, 0]), from(2, 0, &[1])],
         change: ChangeKind::Move,
         changer: 2,
-        large: true,
+        size: Size::Large,
         ..PLAIN
     },
     Scenario {
@@ -233,7 +272,7 @@ pub const SCENARIOS: &[Scenario] = &[
         change: ChangeKind::Entry,
         changer: 2,
         foreign: false,
-        large: true,
+        size: Size::Large,
         ..PLAIN
     },
 ];

@@ -5,7 +5,7 @@ use super::mutation::Mutation;
 use super::rules::{Protocol, Steps};
 use super::scenario::ChangeKind;
 use super::search::{Label, Verdict};
-use super::state::{mode, Sender, State};
+use super::state::{Sender, State, mode};
 use super::{change, deliver};
 
 /// Steps of a send. Those from `LOOKUP` on, but for the miss, are one instruction of the guest.
@@ -30,7 +30,7 @@ pub mod pc {
     pub const PEND: u8 = 8;
     /// Exception 26 went to the kernel.
     pub const MISSED: u8 = 9;
-    /// `Mutation::StaleRunning`: it looks whether the thread runs.
+    /// `Mutation::StaleRunning`, `LateRunning`: it looks whether the thread runs.
     pub const RUNNING: u8 = 10;
 }
 
@@ -62,7 +62,12 @@ pub fn steps(protocol: &Protocol, steps: &mut Steps, index: usize) {
     match sender.pc {
         pc::IDLE if runs && free => {
             let store = Store::Ring(ring(index, vector));
-            steps.issue(label("hart @h, driver: stores an entry in the ring of vector @v"), store, go(pc::FENCE));
+            let label = label("hart @h, driver: stores an entry in the ring of vector @v; fence");
+            if protocol.lacks(Mutation::NoDriverFence) {
+                let label = Label { text: "hart @h, driver: stores an entry in the ring of vector @v", ..label };
+                return steps.issue(label, store, go(pc::FENCE));
+            }
+            steps.fenced(protocol, label, store, |state, by| state.senders[index].pc += by);
         }
         pc::FENCE if runs && free && protocol.lacks(Mutation::NoDriverFence) => {
             steps.must(label("hart @h, driver: goes on without a fence"), go(pc::SEND));
@@ -73,7 +78,10 @@ pub fn steps(protocol: &Protocol, steps: &mut Steps, index: usize) {
         pc::MISSED => {
             // The kernel's slow path waits until the map is whole again, and the guest sends once more.
             if change::mapped(protocol, &state) {
-                steps.must(label("hart @h, kernel: the map has an entry again, the guest repeats veisend"), go(pc::SEND));
+                steps.must(
+                    label("hart @h, kernel: the map has an entry again, the guest repeats veisend"),
+                    go(pc::SEND),
+                );
             }
         }
         pc::POST | pc::NOTIFY | pc::PEND | pc::RUNNING => post(protocol, steps, index, label),
@@ -85,10 +93,12 @@ fn begin(protocol: &Protocol, steps: &mut Steps, index: usize, label: impl Fn(&'
     let plan = &protocol.scenario.senders[index];
     let cached = steps.from.harts[plan.hart as usize].cache;
     if !protocol.scenario.has_map() {
+        // Nothing to look up: what the instruction does first is its first step.
         let first = if protocol.lacks(Mutation::StaleRunning) { pc::RUNNING } else { pc::POST };
-        steps.must(label("hart @h, guest: veisend for vector @v"), |state| {
-            state.senders[index] = Sender { pc: first, token: plan.target + 1, ..state.senders[index] };
-        });
+        let before = steps.from.senders[index];
+        steps.from.senders[index] = Sender { pc: first, token: plan.target + 1, ..before };
+        post(protocol, steps, index, |text| Label { context: plan.target, ..label(text) });
+        steps.from.senders[index] = before;
     } else if cached != 0 {
         steps.must(label("hart @h, guest: veisend for vector @v; its map entry is cached"), |state| {
             state.senders[index] = Sender { pc: pc::POST, token: cached, ..state.senders[index] };
@@ -141,17 +151,22 @@ fn post(protocol: &Protocol, steps: &mut Steps, index: usize, label: impl Fn(&'s
     }
     let target = sender.token - 1;
     let notify_first = protocol.lacks(Mutation::NotifyFirst);
+    let by_running = protocol.lacks(Mutation::StaleRunning) || protocol.lacks(Mutation::LateRunning);
     let go = move |to: u8| move |state: &mut State| state.senders[index].pc = to;
     match sender.pc {
         pc::RUNNING => look_at_running(protocol, steps, index, label),
         pc::POST if notify_first && sender.notify == 0 => notify(steps, index, label, pc::NOTIFY),
         pc::NOTIFY if notify_first => send_post(protocol, steps, index, label, pc::PEND),
+        pc::POST if protocol.lacks(Mutation::LateRunning) => send_post(protocol, steps, index, label, pc::RUNNING),
         pc::POST => send_post(protocol, steps, index, label, pc::NOTIFY),
-        pc::NOTIFY if protocol.lacks(Mutation::StaleRunning) && sender.notify == 1 => {
-            steps.must(label("hart @h, VEI unit: the bit said that the thread runs: it interrupts its hart"), |state| {
-                deliver::interrupt_directly(protocol, state, target);
-                over(state, index);
-            });
+        pc::NOTIFY if by_running && sender.notify == 1 => {
+            steps.must(
+                label("hart @h, VEI unit: the bit said that the thread runs: it interrupts its hart"),
+                |state| {
+                    deliver::interrupt_directly(protocol, state, target);
+                    over(state, index);
+                },
+            );
         }
         pc::NOTIFY => notify(steps, index, label, pc::PEND),
         pc::PEND if sender.notify == 1 => {
@@ -160,7 +175,7 @@ fn post(protocol: &Protocol, steps: &mut Steps, index: usize, label: impl Fn(&'s
                 over(state, index);
             });
         }
-        pc::PEND => steps.must(label("hart @h, VEI unit: no notification is due"), |state| over(state, index)),
+        pc::PEND => steps.must(label("hart @h, guest: veisend is over"), |state| over(state, index)),
         other => steps.must(label("hart @h, VEI unit: waits"), go(other)),
     }
 }
@@ -170,13 +185,7 @@ fn over(state: &mut State, index: usize) {
     state.senders[index] = Sender { left, ..Sender::default() };
 }
 
-fn send_post(
-    protocol: &Protocol,
-    steps: &mut Steps,
-    index: usize,
-    label: impl Fn(&'static str) -> Label,
-    next: u8,
-) {
+fn send_post(protocol: &Protocol, steps: &mut Steps, index: usize, label: impl Fn(&'static str) -> Label, next: u8) {
     let (target, number) = (steps.from.senders[index].token - 1, label("").number);
     let go = |state: &mut State| state.senders[index].pc = next;
     if protocol.lacks(Mutation::RelaxedSend) {
@@ -200,12 +209,16 @@ fn notify(steps: &mut Steps, index: usize, label: impl Fn(&'static str) -> Label
     };
     steps.must(label(text), |state| {
         state.contexts[target].on = 1;
-        state.senders[index].notify = u8::from((old.on, old.sn) == (0, 0));
+        let due = (old.on, old.sn) == (0, 0);
+        state.senders[index].notify = u8::from(due);
         state.senders[index].pc = next;
+        if next == pc::PEND && !due {
+            over(state, index);
+        }
     });
 }
 
-/// The known failure class: a bit that says where the thread runs is read before the post, and believed after it.
+/// The known failure class: a bit that says whether the thread runs is read, and believed a moment later.
 fn look_at_running(protocol: &Protocol, steps: &mut Steps, index: usize, label: impl Fn(&'static str) -> Label) {
     let target = steps.from.senders[index].token - 1;
     let thread = protocol.thread_of(target);
@@ -217,7 +230,7 @@ fn look_at_running(protocol: &Protocol, steps: &mut Steps, index: usize, label: 
     };
     steps.must(label(text), |state| {
         state.senders[index].notify = u8::from(running);
-        state.senders[index].pc = pc::POST;
+        state.senders[index].pc = if protocol.lacks(Mutation::LateRunning) { pc::NOTIFY } else { pc::POST };
     });
 }
 
@@ -240,4 +253,3 @@ fn misdirected(protocol: &Protocol, state: &State, index: usize) -> Option<Verdi
         }
     }
 }
-
