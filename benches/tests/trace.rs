@@ -12,7 +12,7 @@ fn machine(mechanism: &str) -> Machine {
         harts: HARTS,
         memory: 1 << 30,
         costs: CostModel::built_in("default").unwrap(),
-        extensions: Box::new(|_| vec![Box::new(Haiov::new(Config::default()))]),
+        extensions: Haiov::machine(Config::default(), HARTS),
         ..MachineConfig::default()
     })
     .unwrap();

@@ -84,7 +84,7 @@ impl Rig {
     /// # Panics
     /// If there is none of this number.
     pub fn set(&mut self, number: u16, value: u64) {
-        assert!(self.hart.csr_poke(number, value), "no CSR {number:#x}");
+        assert!(self.hart.csr_poke_on(&mut self.memory, number, value), "no CSR {number:#x}");
     }
 
     /// Reads a CSR as M-mode would.

@@ -4,14 +4,14 @@
 pub const LOAD_MMIO_GUEST_FAULT: u64 = 24;
 /// Exception: a guest's store to a G-stage page marked MMIO.
 pub const STORE_MMIO_GUEST_FAULT: u64 = 25;
-/// Exception, reserved for VEI: no map entry.
+/// Exception: nobody is there whom a VEIRQ could be sent to.
 pub const VEI_MAP_MISS: u64 = 26;
 
-/// Interrupt, reserved for VEI: supervisor VEI.
+/// Interrupt: supervisor VEI.
 pub const SUPERVISOR_VEI: u64 = 24;
-/// Interrupt, reserved for VEI: doorbell.
+/// Interrupt: doorbell, a user VEI that only HS can bring on its way.
 pub const DOORBELL: u64 = 25;
-/// Interrupt, reserved for VEI: user VEI.
+/// Interrupt: user VEI; in `uip`, `uie` and `ucause` only.
 pub const USER_VEI: u64 = 26;
 
 /// Interrupt: user software.

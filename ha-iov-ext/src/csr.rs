@@ -34,44 +34,38 @@ numbers! {
     HUEDELEG = 0x6c2;
     /// Whether U may use N state.
     HUECTL = 0x6c3;
-}
-
-/// Numbers set aside for VEI and HCS. The hardware of this version does not have them: accesses are illegal-instruction exceptions.
-pub mod reserved {
-    numbers! {
-        /// Highest pending user vector.
-        UTOPVEI = 0x85c;
-        /// Send a virtual event interrupt.
-        VEISEND = 0x9f0;
-        /// Which VEI functions are on.
-        HVEICTL = 0x6c4;
-        /// Directory of VEI maps.
-        HVEIDIR = 0x6c5;
-        /// User-context table of this hart.
-        HUCT = 0x6c6;
-        /// Pending contexts.
-        HUCPEND = 0x6c7;
-        /// Prepared context.
-        HVSLOT = 0x6c8;
-        /// Context of the running thread.
-        HUCUR = 0x6c9;
-        /// Drop cached map entries.
-        HVEIFENCE = 0x6cc;
-        /// Slot copy of sscratch.
-        SUSCRATCH = 0x6d0;
-        /// Slot copy of utvec.
-        SUTVEC = 0x6d1;
-        /// Slot copy of uscratch.
-        SUUSCRATCH = 0x6d2;
-        /// Interrupted pc.
-        SUEPC = 0x6d4;
-        /// Interrupted mode.
-        SUESTAT = 0x6d5;
-        /// Where registers are banked.
-        HUSAVE = 0x6d6;
-        /// Slot copy of satp.
-        SUATP = 0x6d8;
-        /// Highest pending supervisor VEI.
-        STOPVEI = 0x6dc;
-    }
+    /// Lowest vector posted in the context of the running handler or thread; a write claims it.
+    UTOPVEI = 0x85c;
+    /// Sends a virtual event interrupt: the value written is the VEIRQ.
+    VEISEND = 0x9f0;
+    /// Which VEI functions are on.
+    HVEICTL = 0x6c4;
+    /// Directory of VEI maps.
+    HVEIDIR = 0x6c5;
+    /// User-context table of this hart.
+    HUCT = 0x6c6;
+    /// Pending contexts.
+    HUCPEND = 0x6c7;
+    /// Prepared context.
+    HVSLOT = 0x6c8;
+    /// Context of the running thread.
+    HUCUR = 0x6c9;
+    /// Drops cached map entries.
+    HVEIFENCE = 0x6cc;
+    /// Slot copy of sscratch.
+    SUSCRATCH = 0x6d0;
+    /// Slot copy of utvec.
+    SUTVEC = 0x6d1;
+    /// Slot copy of uscratch.
+    SUUSCRATCH = 0x6d2;
+    /// Interrupted pc.
+    SUEPC = 0x6d4;
+    /// Interrupted mode.
+    SUESTAT = 0x6d5;
+    /// Where registers are banked.
+    HUSAVE = 0x6d6;
+    /// Slot copy of satp.
+    SUATP = 0x6d8;
+    /// Lowest pending supervisor VEI; a write claims it.
+    STOPVEI = 0x6dc;
 }

@@ -107,7 +107,7 @@ fn machine(mechanism: &str, size: u64, model: &CostModel) -> Result<Machine, Mac
         harts: HARTS,
         memory: MEMORY,
         costs: model.clone(),
-        extensions: Box::new(|_| vec![Box::new(Haiov::new(Config::default()))]),
+        extensions: Haiov::machine(Config::default(), HARTS),
         ..MachineConfig::default()
     })?;
     let image = |name: &str, bytes: &[u8]| Image::parse(name, bytes.to_vec());

@@ -1,6 +1,7 @@
 //! URET (manual 2.4; ha-iov 8.4).
 
-use rv_hart::trap::Refusal;
+use rv_hart::ext::Outside;
+use rv_hart::trap::{Refusal, Trap};
 use rv_hart::{HartState, Mode};
 use rv_isa::fields::satp;
 
@@ -8,13 +9,26 @@ use super::Haiov;
 use crate::fields::ustatus;
 
 impl Haiov {
-    /// Returns from U's handler: to U, or to the guest that it interrupted.
-    pub(super) fn uret(&mut self, hart: &mut HartState) -> Result<(), Refusal> {
+    /// Returns from U's handler: to U, to the guest that it interrupted, or out of a hardware context switch.
+    pub(super) fn uret(&mut self, hart: &mut HartState, outside: &mut Outside<'_>, raw: u32) -> Result<(), Trap> {
         match hart.mode {
-            Mode::VS | Mode::VU => return Err(Refusal::Virtual),
-            Mode::M | Mode::HS => return Err(Refusal::Illegal),
-            Mode::U if !self.enabled() => return Err(Refusal::Illegal),
+            Mode::VS | Mode::VU => return Err(Refusal::Virtual.trap(raw)),
+            Mode::M | Mode::HS => return Err(Refusal::Illegal.trap(raw)),
             Mode::U => {}
+        }
+        if self.switched() {
+            self.hcs_return(hart, outside, raw)?;
+        } else {
+            self.trap_return(hart).map_err(|refusal| refusal.trap(raw))?;
+        }
+        let xret = outside.costs().xret;
+        outside.charge(xret);
+        Ok(())
+    }
+
+    fn trap_return(&mut self, hart: &mut HartState) -> Result<(), Refusal> {
+        if !self.enabled() {
+            return Err(Refusal::Illegal);
         }
         if self.state.upv {
             self.enter_guest(hart)?;

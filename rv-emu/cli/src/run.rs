@@ -4,7 +4,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use ha_iov_ext::model::{Config, Haiov};
+use ha_iov_ext::model::{self as haiov, Config, Haiov};
+use rv_machine::machine::ExtensionFactory;
 use rv_machine::trace::Trace;
 use rv_machine::{CostModel, Image, Limits, Machine, MachineConfig, Software, Stop};
 
@@ -47,16 +48,17 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
 
 /// A machine as the options describe it.
 pub fn build(args: &MachineArgs) -> Result<Machine> {
-    let haiov = args.haiov;
+    let costs = cost_model(&args.cost_model)?;
+    let extensions: ExtensionFactory = match args.haiov {
+        true => Haiov::machine(Config::default().priced(&costs), args.harts),
+        false => Box::new(|_| Vec::new()),
+    };
     Ok(Machine::new(MachineConfig {
         harts: args.harts,
         memory: args.memory,
         isa: args.isa,
-        costs: cost_model(&args.cost_model)?,
-        extensions: Box::new(move |_| match haiov {
-            true => vec![Box::new(Haiov::new(Config::default()))],
-            false => Vec::new(),
-        }),
+        costs,
+        extensions,
         ..MachineConfig::default()
     })?)
 }
@@ -65,10 +67,10 @@ pub fn build(args: &MachineArgs) -> Result<Machine> {
 pub fn cost_model(name: &str) -> Result<CostModel> {
     let path = Path::new(name);
     if path.extension().is_none_or(|extension| extension != "toml") {
-        return Ok(CostModel::built_in(name)?);
+        return Ok(haiov::cost_model(name)?);
     }
     let text = std::fs::read_to_string(path).with_context(|| format!("can't read cost model {name}"))?;
-    Ok(CostModel::parse(name, &text)?)
+    Ok(haiov::complete(CostModel::parse(name, &text)?)?)
 }
 
 fn software(args: &RunArgs) -> Result<Software> {

@@ -1,5 +1,7 @@
 //! What a hart counts for its observers: instructions and cycles by mode, traps by origin, destination and cause.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::mode::Mode;
@@ -21,6 +23,8 @@ pub struct Counters {
     pub pte_reads: u64,
     /// Device reads and writes.
     pub mmio: [u64; 2],
+    /// What extensions count, by name; filled in where counters are shown.
+    pub named: BTreeMap<String, u64>,
     traps: Vec<u64>,
 }
 
@@ -32,6 +36,7 @@ impl Default for Counters {
             idle: 0,
             pte_reads: 0,
             mmio: [0; 2],
+            named: BTreeMap::new(),
             traps: vec![0; MODES * MODES * 2 * CODES],
         }
     }
@@ -85,6 +90,9 @@ impl Counters {
         delta.pte_reads -= earlier.pte_reads;
         delta.mmio[0] -= earlier.mmio[0];
         delta.mmio[1] -= earlier.mmio[1];
+        for (name, count) in &mut delta.named {
+            *count -= earlier.named.get(name).copied().unwrap_or(0);
+        }
         for (now, before) in delta.traps.iter_mut().zip(&earlier.traps) {
             *now -= before;
         }

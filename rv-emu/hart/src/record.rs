@@ -8,6 +8,7 @@ use rv_isa::csr as number;
 use serde::{Deserialize, Serialize};
 
 use crate::bus::Bus;
+use crate::ext::Event;
 use crate::hart::{Hart, StepEvent};
 use crate::mode::Mode;
 use crate::trap::Trap;
@@ -84,6 +85,9 @@ pub struct Step {
     pub stores: Vec<MemAccess>,
     /// The trap that was taken; then no instruction retired.
     pub trap: Option<Taken>,
+    /// What the hart's extensions did since the step before, in order.
+    #[serde(default)]
+    pub events: Vec<Event>,
 }
 
 impl Default for Step {
@@ -102,6 +106,7 @@ impl Default for Step {
             loads: Vec::new(),
             stores: Vec::new(),
             trap: None,
+            events: Vec::new(),
         }
     }
 }
@@ -120,6 +125,7 @@ impl Step {
         self.loads.clear();
         self.stores.clear();
         self.trap = None;
+        self.events.clear();
     }
 }
 
@@ -140,6 +146,8 @@ pub(crate) struct Record {
     before: Option<[u64; 32]>,
     /// The extensions' CSRs as last seen, in the order of [`Hart::extensions`] and their lists.
     foreign: Vec<u64>,
+    /// What extensions have done and no step has told yet.
+    events: Vec<Event>,
     /// Interrupts that were taken and not yet shown.
     interrupts: Vec<Step>,
     /// Blocks are run an instruction at a time.
@@ -149,6 +157,11 @@ pub(crate) struct Record {
 }
 
 impl Record {
+    /// Where extensions tell what they do.
+    pub(crate) fn events(&mut self) -> &mut Vec<Event> {
+        &mut self.events
+    }
+
     /// An integer register was written.
     #[cold]
     pub(crate) fn x(&mut self, register: u8, value: u64) {
@@ -345,6 +358,7 @@ impl Hart {
         record.step.next_pc = next_pc;
         record.step.cycle = cycle;
         record.step.instret = instret;
+        record.step.events.append(&mut record.events);
         let csr = &self.state.csr;
         if record.step.retired() {
             record.trap_return();

@@ -6,6 +6,7 @@ use rv_isa::fields::{hstatus, menvcfg, mip, mstatus};
 use rv_isa::{Isa, IsaSet};
 
 use crate::bus::Wires;
+use crate::ext::Forbidden;
 use crate::mode::Mode;
 
 /// Programmable counters, from hpmcounter3 on. The others read 0.
@@ -42,6 +43,9 @@ pub struct HartState {
     /// The extensions that the hart has, of those in `rv_isa`; they stay what they were when it was made.
     #[serde(with = "isa_string")]
     pub isa: IsaSet,
+    /// What the hart's extensions forbid at the moment; follows from their state.
+    #[serde(default)]
+    pub forbidden: Forbidden,
     /// Control and status registers.
     pub csr: Csrs,
 }
@@ -245,6 +249,7 @@ impl HartState {
             reservation: None,
             wires: Wires::default(),
             isa,
+            forbidden: Forbidden::default(),
             csr: Csrs::new(isa),
         }
     }
@@ -311,10 +316,10 @@ impl HartState {
         if ticks == u64::MAX { u64::MAX } else { self.wires.time.cycles_after(self.cycles, ticks) }
     }
 
-    /// Floating-point state may be used: FS is on, in vsstatus too when V=1 (H extension, "vsstatus").
+    /// Floating-point state may be used: FS is on, in vsstatus too when V=1 (H extension, "vsstatus"), and no extension forbids it.
     pub fn fp_enabled(&self) -> bool {
         let on = |status: u64| status & mstatus::FS != 0;
-        on(self.csr.mstatus) && (!self.mode.virt() || on(self.csr.vsstatus))
+        !self.forbidden.float && on(self.csr.mstatus) && (!self.mode.virt() || on(self.csr.vsstatus))
     }
 
     /// Marks floating-point state dirty, in both registers when V=1.

@@ -139,7 +139,7 @@ pub struct Machine {
     /// Memory and devices.
     pub board: Board,
     harts: Vec<Hart>,
-    /// `Board::changes` when each hart last found nothing that would end its waiting.
+    /// `Machine::changes` when each hart last found nothing that would end its waiting.
     seen: Vec<u64>,
     /// Idle time of each hart in the newest snapshot.
     idle_shown: Vec<u64>,
@@ -274,6 +274,7 @@ impl Machine {
         let now = self.harts.iter().map(|hart| hart.state.cycles).max().unwrap_or(self.now).max(self.now);
         let counters = |(hart, shown): (&Hart, &mut u64)| {
             let mut counters = hart.counters().clone();
+            counters.named = hart.extension_counters().map(|(name, count)| (name.to_owned(), count)).collect();
             if hart.state.waiting {
                 counters.idle += now.saturating_sub(hart.state.cycles);
             }
@@ -398,7 +399,7 @@ impl Machine {
                 None => hart.run(&mut self.board, until),
             };
             // A hart that was stopped by its time may have become ready in the last cycle, without having looked.
-            self.seen[index] = if stop == rv_hart::Stop::Waiting { self.board.changes() } else { UNSEEN };
+            self.seen[index] = if stop == rv_hart::Stop::Waiting { self.changes(index) } else { UNSEEN };
             match stop {
                 rv_hart::Stop::Until if self.harts[index].state.cycles >= horizon => return None,
                 rv_hart::Stop::Until => {}
@@ -414,8 +415,13 @@ impl Machine {
 
     /// The hart waits, and nothing can wake it before `horizon`.
     fn sleeps_through(&self, index: usize, horizon: u64) -> bool {
-        let state = &self.harts[index].state;
-        state.waiting && self.seen[index] == self.board.changes() && state.next_event() > horizon
+        let hart = &self.harts[index];
+        hart.state.waiting && self.seen[index] == self.changes(index) && hart.wakes_at() > horizon
+    }
+
+    /// Counts what may have woken a hart: what devices did, and what other harts' extensions did to it. Neither ever goes back.
+    fn changes(&self, index: usize) -> u64 {
+        self.board.changes() + self.harts[index].changes()
     }
 
     /// All harts wait: jump to the first event, if there is one.
@@ -424,7 +430,7 @@ impl Machine {
         if !asleep {
             return None;
         }
-        match self.harts.iter().map(|hart| hart.state.next_event()).min() {
+        match self.harts.iter().map(Hart::wakes_at).min() {
             Some(event) if event < TIME_MAX => {
                 self.now = event.max(self.now);
                 None

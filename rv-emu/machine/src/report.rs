@@ -31,6 +31,12 @@ pub struct Report {
     pub mmio_writes: u64,
     /// How often each padding point was passed.
     pub padding_points: BTreeMap<u16, u64>,
+    /// What extensions counted, on all harts.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub extension: BTreeMap<String, u64>,
+    /// The same by hart.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub extension_by_hart: Vec<BTreeMap<String, u64>>,
 }
 
 /// One kind of trap.
@@ -84,7 +90,25 @@ impl Snapshot {
             mmio_reads: harts.iter().map(|h| h.mmio[0]).sum(),
             mmio_writes: harts.iter().map(|h| h.mmio[1]).sum(),
             padding_points: points.filter(|(_, count)| *count != 0).collect(),
+            extension: named(&harts),
+            extension_by_hart: named_by_hart(&harts),
         }
+    }
+}
+
+fn named(harts: &[Counters]) -> BTreeMap<String, u64> {
+    let mut sums = BTreeMap::new();
+    for (name, count) in harts.iter().flat_map(|hart| &hart.named) {
+        *sums.entry(name.clone()).or_insert(0) += count;
+    }
+    sums
+}
+
+/// Nothing at all if no hart counts anything.
+fn named_by_hart(harts: &[Counters]) -> Vec<BTreeMap<String, u64>> {
+    match harts.iter().all(|hart| hart.named.is_empty()) {
+        true => Vec::new(),
+        false => harts.iter().map(|hart| hart.named.clone()).collect(),
     }
 }
 

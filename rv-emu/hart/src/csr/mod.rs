@@ -17,10 +17,12 @@ use rv_isa::csr as number;
 use rv_isa::fields::{menvcfg, mip};
 use rv_isa::{Isa, IsaSet};
 
+use crate::bus::Bus;
+use crate::ext::View;
 use crate::hart::Hart;
 use crate::mode::Mode;
 use crate::state::HartState;
-use crate::trap::Refusal;
+use crate::trap::{Refusal, Trap};
 
 /// Bits of mideleg that are read-only ones: the VS-level interrupts ("mideleg", H extension).
 pub(crate) const MIDELEG_ONES: u64 = mip::VSSIP | mip::VSTIP | mip::VSEIP;
@@ -189,10 +191,12 @@ impl Hart {
         self.extensions.iter().position(|extension| extension.csrs().iter().any(|csr| csr.number == number))
     }
 
-    pub(crate) fn csr_read_row(&self, handle: Handle) -> u64 {
+    pub(crate) fn csr_read_row(&self, handle: Handle, bus: &mut dyn Bus) -> u64 {
         match handle {
             Handle::Standard(row) => (row.read)(self),
-            Handle::Extension { index, number } => self.extensions[index].csr_read(&self.state, number),
+            Handle::Extension { index, number } => {
+                self.extensions[index].csr_read(&self.state, View(Some(bus.ram())), number)
+            }
         }
     }
 
@@ -204,20 +208,29 @@ impl Hart {
         }
     }
 
-    pub(crate) fn csr_write_row(&mut self, handle: Handle, value: u64) {
+    pub(crate) fn csr_write_row(
+        &mut self,
+        handle: Handle,
+        value: u64,
+        bus: Option<&mut dyn Bus>,
+    ) -> Result<(), Trap> {
         if let Some(record) = self.record() {
             record.csr(handle.number());
         }
         match handle {
             Handle::Standard(row) => (row.write)(self, value),
             Handle::Extension { index, number } => {
-                self.extensions[index].csr_write(&mut self.state, number, value);
+                let done = self.extend(index, bus, |extension, state, outside| {
+                    extension.csr_write(state, outside, number, value)
+                });
                 if self.extensions[index].csr_flushes(number) {
                     self.charge(self.costs().csr_flush);
                 }
                 self.refresh_mode();
+                return done;
             }
         }
+        Ok(())
     }
 
     /// Reads a CSR for an observer (debugger, trace): no access check, `None` if there is none of that number.
@@ -226,19 +239,26 @@ impl Hart {
             return Some((row.read)(self));
         }
         let index = self.extension_of(number)?;
-        Some(self.extensions[index].csr_read(&self.state, number))
+        Some(self.extensions[index].csr_read(&self.state, View::default(), number))
     }
 
-    /// Writes a CSR for an observer, legalised as a write by M-mode would be. `false` if there is none of that number.
+    /// Writes a CSR for an observer, legalised as a write by M-mode would be. `false` if there is none of that number, or the write would raise
+    /// an exception. Memory is out of reach: what a CSR of an extension does there isn't done.
     pub fn csr_poke(&mut self, number: u16, value: u64) -> bool {
+        self.poke(number, value, None)
+    }
+
+    /// As [`Hart::csr_poke`], with the machine's memory in reach.
+    pub fn csr_poke_on(&mut self, bus: &mut dyn Bus, number: u16, value: u64) -> bool {
+        self.poke(number, value, Some(bus))
+    }
+
+    fn poke(&mut self, number: u16, value: u64, bus: Option<&mut dyn Bus>) -> bool {
         let handle = match self.rows[usize::from(number & 0xfff)] {
             Some(row) => Some(Handle::Standard(row)),
             None => self.extension_of(number).map(|index| Handle::Extension { index, number }),
         };
-        if let Some(handle) = handle {
-            self.csr_write_row(handle, value);
-        }
-        handle.is_some()
+        handle.is_some_and(|handle| self.csr_write_row(handle, value, bus).is_ok())
     }
 
     /// `mip` with what extensions hold pending.

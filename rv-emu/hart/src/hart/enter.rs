@@ -3,7 +3,8 @@
 use rv_isa::fields::{hstatus, mstatus};
 
 use super::Hart;
-use crate::ext::Entry;
+use crate::bus::Bus;
+use crate::ext::{Entry, Extension};
 use crate::mode::Mode;
 use crate::transform::transformed;
 use crate::trap::{Tinst, Trap};
@@ -11,6 +12,16 @@ use crate::trap::{Tinst, Trap};
 /// Interrupts in the order of priority ("mip and mie", and H extension): external, software, timer, M before S before VS. Others come
 /// last, lowest number first.
 const PRIORITY: [u64; 11] = [11, 3, 7, 9, 1, 5, 12, 10, 2, 6, 13];
+
+/// [`PRIORITY`] with the interrupts of `extensions` where they rank.
+pub(super) fn priority(extensions: &[Box<dyn Extension>]) -> Box<[u64]> {
+    let mut order = PRIORITY.to_vec();
+    for (number, before) in extensions.iter().flat_map(|extension| extension.ranks()) {
+        let place = order.iter().position(|ranked| ranked == before).map_or(order.len(), |place| place + 1);
+        order.insert(place, *number);
+    }
+    order.into()
+}
 
 /// Exceptions that only M-mode or HS-mode may take are never delegated further by `hedeleg`, whose bits for them are read-only 0.
 fn delegated(mask: u64, code: u64) -> bool {
@@ -44,9 +55,9 @@ impl Hart {
     }
 
     /// Takes the most urgent interrupt that is pending and enabled, if any.
-    pub(super) fn take_interrupt(&mut self) -> bool {
+    pub(super) fn take_interrupt(&mut self, bus: &mut dyn Bus) -> bool {
         let enabled = self.mip() & self.state.csr.mie;
-        if enabled == 0 {
+        if enabled == 0 && self.extensions.is_empty() {
             return false;
         }
         let csr = &self.state.csr;
@@ -68,7 +79,7 @@ impl Hart {
         if to_supervisor != 0 {
             return self.interrupt(to_supervisor, Mode::HS);
         }
-        if claimed != 0 && self.claimed_interrupt(claimed) {
+        if self.extension_interrupt(claimed, bus) {
             return true;
         }
         let guest = match self.state.mode {
@@ -83,18 +94,46 @@ impl Hart {
         self.extensions.iter().map(|extension| extension.claims(&self.state, candidates)).fold(0, |a, b| a | b)
     }
 
-    fn claimed_interrupt(&mut self, claimed: u64) -> bool {
-        let state = &mut self.state;
-        let entry = self.extensions.iter_mut().find_map(|extension| extension.interrupt(state, claimed));
-        let Some(entry) = entry else { return false };
-        self.enter_elsewhere(entry, &Trap::interrupt(first(claimed)));
-        true
+    /// Gives each extension the chance to take one of the interrupts that it claims, or one of its own.
+    fn extension_interrupt(&mut self, claimed: u64, bus: &mut dyn Bus) -> bool {
+        for index in 0..self.extensions.len() {
+            let taken = self.extend(index, Some(&mut *bus), |extension, state, outside| {
+                extension.interrupt(state, outside, claimed)
+            });
+            match taken {
+                Ok(None) => {}
+                Ok(Some(taken)) => {
+                    self.enter_elsewhere(taken.entry, &Trap::interrupt(taken.number));
+                    return true;
+                }
+                Err(trap) => {
+                    self.fault_of_interrupt(trap);
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// Hardware failed to take an interrupt. The exception is no instruction's, so it is none for the guest or for an extension.
+    fn fault_of_interrupt(&mut self, trap: Trap) {
+        if self.record.is_some() {
+            self.begin_step(None, false);
+        }
+        let to_supervisor = self.state.mode != Mode::M && delegated(self.state.csr.medeleg, trap.code);
+        self.enter(trap, if to_supervisor { Mode::HS } else { Mode::M });
     }
 
     fn interrupt(&mut self, candidates: u64, to: Mode) -> bool {
         debug_assert!(candidates != 0);
-        self.enter(Trap::interrupt(first(candidates)), to);
+        self.enter(Trap::interrupt(self.first(candidates)), to);
         true
+    }
+
+    /// The most urgent of `candidates`, which is not empty.
+    fn first(&self, candidates: u64) -> u64 {
+        let ranked = self.priority.iter().find(|number| candidates >> **number & 1 != 0);
+        ranked.copied().unwrap_or_else(|| candidates.trailing_zeros().into())
     }
 
     /// Enters where an extension said; its own CSRs are set.
@@ -193,10 +232,4 @@ fn pushed_supervisor(status: u64, mode: Mode) -> u64 {
 /// The code as the destination sees it.
 fn trap_number(trap: &Trap, to: Mode) -> u64 {
     if to == Mode::VS && trap.interrupt && matches!(trap.code, 2 | 6 | 10) { trap.code - 1 } else { trap.code }
-}
-
-/// The most urgent of `candidates`, which is not empty.
-fn first(candidates: u64) -> u64 {
-    let ranked = PRIORITY.into_iter().find(|number| candidates >> number & 1 != 0);
-    ranked.unwrap_or_else(|| candidates.trailing_zeros().into())
 }

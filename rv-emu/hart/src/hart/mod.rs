@@ -10,14 +10,14 @@ use crate::cost::Costs;
 use crate::counters::Counters;
 use crate::csr::{self, Pmu};
 use crate::engine::{Flow, Operands};
-use crate::ext::{Extension, StandardBits};
+use crate::ext::{Extension, Forbidden, Outside, StandardBits};
 use crate::interp::block::{Block, BlockOp};
 use crate::interp::cache::Cache;
 use crate::mmu::tlb::Entry;
 use crate::mmu::{Mmu, Regime, Space};
 use crate::record::Record;
 use crate::state::HartState;
-use crate::trap::{Refusal, Trap};
+use crate::trap::Trap;
 pub use run::{StepEvent, Stop};
 use rv_float::Rounding;
 use rv_isa::IsaSet;
@@ -66,6 +66,8 @@ pub struct Hart {
     code_cursor: u64,
     pub(crate) extensions: Vec<Box<dyn Extension>>,
     pub(crate) bits: StandardBits,
+    /// Interrupts in the order of priority, those of extensions included.
+    priority: Box<[u64]>,
     /// The CSRs of `state.isa`.
     pub(crate) rows: Box<csr::Rows>,
     pub(crate) pmu: Pmu,
@@ -114,6 +116,7 @@ impl Hart {
     ) -> Result<Hart, HartError> {
         check_extensions(&extensions)?;
         let bits = merged_bits(&extensions);
+        let priority = enter::priority(&extensions);
         let mmu = Mmu::new();
         let mut hart = Hart {
             state: HartState::new(hart_id, pc, isa),
@@ -129,6 +132,7 @@ impl Hart {
             code_cursor: 0,
             extensions,
             bits,
+            priority,
             rows: csr::rows(isa),
             pmu: Pmu::default(),
             costs,
@@ -159,6 +163,9 @@ impl Hart {
 
     /// The mode or a status bit changed: look through the right TLB, at the right blocks.
     pub(crate) fn refresh_mode(&mut self) {
+        if !self.extensions.is_empty() {
+            self.refresh_forbidden();
+        }
         let regime = Regime::data(&self.state);
         self.data_tlb = match self.state.masks_pointers() && regime.pointer_mask(&self.state) != 0 {
             false => self.mmu.entries(regime.space(&self.state)),
@@ -169,12 +176,22 @@ impl Hart {
         self.attend();
     }
 
+    fn refresh_forbidden(&mut self) {
+        let merge = |a: Forbidden, b: Forbidden| Forbidden {
+            float: a.float || b.float,
+            guest_access: a.guest_access || b.guest_access,
+        };
+        let all = self.extensions.iter().map(|extension| extension.forbids(&self.state));
+        self.state.forbidden = all.fold(Forbidden::default(), merge);
+    }
+
     /// FS or frm may have changed.
     pub(crate) fn refresh_fp(&mut self) {
         let csr = &self.state.csr;
+        let allowed = !self.state.forbidden.float;
         let dirty = |status: u64| status & mstatus::FS == mstatus::FS;
         let guest = !self.state.mode.virt() || dirty(csr.vsstatus);
-        self.fp_ready = dirty(csr.mstatus) && guest && csr.frm <= 4;
+        self.fp_ready = allowed && dirty(csr.mstatus) && guest && csr.frm <= 4;
     }
 
     /// Marks floating-point state dirty.
@@ -288,12 +305,70 @@ impl Hart {
         &self.extensions
     }
 
+    /// Registers and hidden state of the extensions, by name.
+    pub fn extension_registers(&self) -> Vec<(&'static str, u64)> {
+        self.extensions.iter().flat_map(|extension| extension.registers(&self.state)).collect()
+    }
+
+    /// What the extensions have counted, by name.
+    pub fn extension_counters(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        self.extensions.iter().flat_map(|extension| extension.counters())
+    }
+
+    /// Counts what other harts' extensions have done to this hart.
+    pub fn changes(&self) -> u64 {
+        self.extensions.iter().map(|extension| extension.changes()).sum()
+    }
+
+    /// The first cycle after now at which a timer, a wire or an extension changes what is pending; `u64::MAX` if none will.
+    pub fn wakes_at(&self) -> u64 {
+        let state = &self.state;
+        self.extensions.iter().map(|extension| extension.next_event(state)).fold(state.next_event(), u64::min)
+    }
+
+    /// Lets extension `index` act on the state and beyond it.
+    pub(crate) fn extend<T>(
+        &mut self,
+        index: usize,
+        bus: Option<&mut dyn Bus>,
+        act: impl FnOnce(&mut dyn Extension, &mut HartState, &mut Outside<'_>) -> T,
+    ) -> T {
+        let roots = |state: &HartState| (state.csr.satp, [state.csr.vsatp, state.csr.hgatp]);
+        let (host, guest) = roots(&self.state);
+        let mut outside = Outside {
+            ram: bus.map(|bus| bus.ram()),
+            costs: self.costs,
+            cycles: 0,
+            events: self.record.as_deref_mut().map(Record::events),
+        };
+        let done = act(&mut *self.extensions[index], &mut self.state, &mut outside);
+        let cycles = outside.cycles;
+        self.charge_long(cycles);
+        let (new_host, new_guest) = roots(&self.state);
+        if new_host != host {
+            self.flush(&Space::HOST);
+        }
+        if new_guest != guest {
+            self.flush(&Space::GUEST);
+        }
+        done
+    }
+
     /// Runs an extension's instruction.
-    pub(crate) fn execute_extension(&mut self, o: &Operands) -> Result<Flow, Trap> {
-        let extension = &mut self.extensions[o.imm as usize];
-        let done = extension.execute(&mut self.state, usize::from(o.rs1), o.raw);
+    pub(crate) fn execute_extension(&mut self, o: &Operands, bus: &mut dyn Bus) -> Result<Flow, Trap> {
+        let done = self.extend(o.imm as usize, Some(bus), |extension, state, outside| {
+            extension.execute(state, outside, usize::from(o.rs1), o.raw)
+        });
         self.switched(1);
-        done.map(|()| Flow::Jump).map_err(|refusal: Refusal| refusal.trap(o.raw))
+        done.map(|()| Flow::Jump)
+    }
+
+    /// Lets the extensions catch up with what came from outside.
+    #[cold]
+    fn settle(&mut self, bus: &mut dyn Bus) {
+        for index in 0..self.extensions.len() {
+            self.extend(index, Some(&mut *bus), |extension, state, outside| extension.settle(state, outside));
+        }
     }
 }
 

@@ -69,7 +69,10 @@ impl Hart {
         if self.pmu.overflows {
             self.look_for_overflows();
         }
-        if self.take_interrupt() {
+        if !self.extensions.is_empty() {
+            self.settle(bus);
+        }
+        if self.take_interrupt(bus) {
             return StepEvent::Interrupted;
         }
         if self.still_waiting() {
@@ -117,7 +120,10 @@ impl Hart {
             if self.pmu.overflows {
                 self.look_for_overflows();
             }
-            if self.take_interrupt() {
+            if !self.extensions.is_empty() {
+                self.settle(bus);
+            }
+            if self.take_interrupt(bus) {
                 if self.record.is_some() {
                     self.interrupted();
                 }
@@ -137,7 +143,7 @@ impl Hart {
 
     /// When something may happen without anybody's doing.
     fn next_event(&self) -> u64 {
-        let event = self.state.next_event();
+        let event = self.wakes_at();
         if self.pmu.overflows { event.min(self.next_overflow()) } else { event }
     }
 

@@ -52,7 +52,7 @@ fn regime(core: &Core<'_>, o: &Operands) -> Result<Regime, Trap> {
     let status = core.hart.state.csr.hstatus;
     let refusal = match core.hart.state.mode {
         Mode::VS | Mode::VU => Some(Refusal::Virtual),
-        Mode::U if status & hstatus::HU == 0 => Some(Refusal::Illegal),
+        Mode::U if status & hstatus::HU == 0 || core.hart.state.forbidden.guest_access => Some(Refusal::Illegal),
         _ => None,
     };
     match refusal {

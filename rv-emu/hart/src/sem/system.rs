@@ -89,8 +89,8 @@ fn number(o: &Operands) -> u16 {
 fn swap(core: &mut Core<'_>, o: &Operands, value: u64) -> Result<Flow, Trap> {
     let csr = number(o);
     let row = core.hart.csr_access(csr, true).map_err(|refusal| refusal.trap(o.raw))?;
-    let old = if o.rd == 0 { 0 } else { core.hart.csr_read_row(row) };
-    core.hart.csr_write_row(row, value);
+    let old = if o.rd == 0 { 0 } else { core.hart.csr_read_row(row, core.bus) };
+    core.hart.csr_write_row(row, value, Some(&mut *core.bus))?;
     core.set_x(o.rd, old);
     Ok(Flow::Next)
 }
@@ -99,10 +99,10 @@ fn swap(core: &mut Core<'_>, o: &Operands, value: u64) -> Result<Flow, Trap> {
 fn modify(core: &mut Core<'_>, o: &Operands, mask: u64, f: fn(u64, u64) -> u64) -> Result<Flow, Trap> {
     let write = o.rs1 != 0;
     let row = core.hart.csr_access(number(o), write).map_err(|refusal| refusal.trap(o.raw))?;
-    let old = core.hart.csr_read_row(row);
+    let old = core.hart.csr_read_row(row, core.bus);
     if write {
         let base = core.hart.csr_modify_base(row, old);
-        core.hart.csr_write_row(row, f(base, mask));
+        core.hart.csr_write_row(row, f(base, mask), Some(&mut *core.bus))?;
     }
     core.set_x(o.rd, old);
     Ok(Flow::Next)
@@ -242,7 +242,7 @@ pub(crate) fn illegal(_: &mut Core<'_>, o: &Operands) -> Result<Flow, Trap> {
 
 /// An instruction that an extension brought. `imm` is the extension's index, `rs1` its row.
 pub(crate) fn extension(core: &mut Core<'_>, o: &Operands) -> Result<Flow, Trap> {
-    core.hart.execute_extension(o)
+    core.hart.execute_extension(o, core.bus)
 }
 
 const _: () = assert!(csr::MIDELEG_ONES == 0x444);

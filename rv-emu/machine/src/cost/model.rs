@@ -162,7 +162,7 @@ impl CostModel {
     }
 
     /// Adds the rows under `[extension]` of another file, which may hold nothing else but its name
-    /// and a description.
+    /// and a description. Rows that the model has already stay as they are.
     ///
     /// # Errors
     /// What is wrong with the file, and where.
@@ -173,17 +173,20 @@ impl CostModel {
             let reason = "only rows under [extension] can be added".to_owned();
             return Err(row_error(file, "cycles, uncharged or padding", row, reason));
         }
-        self.extension.extend(parsed.extension);
+        for (name, row) in parsed.extension {
+            self.extension.entry(name).or_insert(row);
+        }
         self.check(file)
     }
 
-    /// Sets one row under `[cycles]`, for a sweep.
+    /// Sets one row under `[cycles]` or `[extension]`, for a sweep.
     ///
     /// # Errors
     /// If there is no such row or the value is not acceptable; the model is unchanged then.
     pub fn set(&mut self, row: &str, value: u32) -> Result<(), CostError> {
         let mut changed = self.clone();
-        let Some(cost) = changed.cycles.get_mut(row) else {
+        let CostModel { cycles, extension, .. } = &mut changed;
+        let Some(cost) = cycles.get_mut(row).or_else(|| extension.get_mut(row)) else {
             return Err(row_error(&self.name, "cycles", row, "there is no such row".to_owned()));
         };
         cost.value = value;
