@@ -120,7 +120,7 @@ fn uret(steps: &mut Steps, hart: u8) {
         if entry.mode == mode::EVICTED {
             let entry = &mut state.harts[hart as usize];
             entry.mode = if state.change.moving == 1 { mode::HOST } else { mode::SCHEDULE };
-            state.threads[index].queued = state.change.moving | state.threads[index].queued;
+            state.threads[index].queued |= state.change.moving;
         }
     });
 }

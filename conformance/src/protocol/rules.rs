@@ -139,7 +139,8 @@ impl Protocol {
             mode::HCS | mode::EVICTED => true,
             _ => false,
         };
-        !(in_handler && hardware) && !self.sending(state, hart)
+        let inside = in_handler && hardware || self.sending(state, hart);
+        !inside
     }
 }
 

@@ -75,14 +75,9 @@ pub fn steps(protocol: &Protocol, steps: &mut Steps, index: usize) {
         pc::FENCE if runs && free => steps.fence(plan.hart, go(pc::SEND)),
         pc::SEND if runs && free => begin(protocol, steps, index, label),
         pc::DIRECTORY..=pc::DW1 => lookup(protocol, steps, index, label),
-        pc::MISSED => {
-            // The kernel's slow path waits until the map is whole again, and the guest sends once more.
-            if change::mapped(protocol, &state) {
-                steps.must(
-                    label("hart @h, kernel: the map has an entry again, the guest repeats veisend"),
-                    go(pc::SEND),
-                );
-            }
+        // The kernel's slow path waits until the map is whole again, and the guest sends once more.
+        pc::MISSED if change::mapped(protocol, &state) => {
+            steps.must(label("hart @h, kernel: the map has an entry again, the guest repeats veisend"), go(pc::SEND));
         }
         pc::POST | pc::NOTIFY | pc::PEND | pc::RUNNING => post(protocol, steps, index, label),
         _ => {}
@@ -152,7 +147,6 @@ fn post(protocol: &Protocol, steps: &mut Steps, index: usize, label: impl Fn(&'s
     let target = sender.token - 1;
     let notify_first = protocol.lacks(Mutation::NotifyFirst);
     let by_running = protocol.lacks(Mutation::StaleRunning) || protocol.lacks(Mutation::LateRunning);
-    let go = move |to: u8| move |state: &mut State| state.senders[index].pc = to;
     match sender.pc {
         pc::RUNNING => look_at_running(protocol, steps, index, label),
         pc::POST if notify_first && sender.notify == 0 => notify(steps, index, label, pc::NOTIFY),
@@ -175,8 +169,7 @@ fn post(protocol: &Protocol, steps: &mut Steps, index: usize, label: impl Fn(&'s
                 over(state, index);
             });
         }
-        pc::PEND => steps.must(label("hart @h, guest: veisend is over"), |state| over(state, index)),
-        other => steps.must(label("hart @h, VEI unit: waits"), go(other)),
+        _ => steps.must(label("hart @h, guest: veisend is over"), |state| over(state, index)),
     }
 }
 
