@@ -116,6 +116,8 @@ pub struct Args {
     pub peer_hart: usize,
     /// Another guest, which computes, shares the hart of whoever serves the device.
     pub other_work: bool,
+    /// A guest that only waits is on the hart of a backend that is woken by HCS: so that the hardware can switch to it without the kernel.
+    pub idle_guest: bool,
     /// Guests with a device each; all are served on the same hart.
     pub guests: usize,
     /// File of the guest's program.
@@ -141,6 +143,7 @@ impl Default for Args {
             backend_hart: 1,
             peer_hart: 2,
             other_work: false,
+            idle_guest: true,
             guests: 1,
             guest: String::from("guest"),
             guest_args: String::new(),
@@ -158,7 +161,7 @@ const GUESTS_MAX: usize = 16;
 /// The arguments, for messages.
 pub const USAGE: &str = "mech=emulate|uer|virtio|virtio-uer|vhost|vhost-vei|vhost-user|vhost-user-poll|vhost-user-hcs \
     device=none|block|net lines=N (to 1000000000) guest-memory=MiB (4 to 65536) console=stdio|capture disk=MiB (1 to 4096) \
-    completion=message|line event-idx=0|1 indirect=0|1 packed=0|1 hart=N backend-hart=N peer-hart=N other-work=0|1 guests=N (1 to 16) \
+    completion=message|line event-idx=0|1 indirect=0|1 packed=0|1 hart=N backend-hart=N peer-hart=N other-work=0|1 idle-guest=0|1 guests=N (1 to 16) \
     guest=FILE g.KEY=VALUE (for the guest)";
 
 /// An argument that can't be used.
@@ -210,6 +213,7 @@ impl Args {
             "backend-hart" => self.backend_hart = hart(value)?,
             "peer-hart" => self.peer_hart = hart(value)?,
             "other-work" => self.other_work = flag(value)?,
+            "idle-guest" => self.idle_guest = flag(value)?,
             "guests" => self.guests = value.parse().ok().filter(|guests| (1..=GUESTS_MAX).contains(guests))?,
             "guest" if !value.is_empty() => self.guest = String::from(value),
             _ => return None,
@@ -251,7 +255,7 @@ mod tests {
     #[test]
     fn all_arguments() {
         let words = "vmm mech=vhost-vei lines=5 guest-memory=1024 console=capture device=net disk=2 completion=line event-idx=0 \
-            indirect=0 packed=1 hart=0 backend-hart=3 peer-hart=1 other-work=1 guests=4 guest=net g.test=udp_rr g.size=64 init=vmm bank=0";
+            indirect=0 packed=1 hart=0 backend-hart=3 peer-hart=1 other-work=1 idle-guest=0 guests=4 guest=net g.test=udp_rr g.size=64 init=vmm bank=0";
         let args = Args::parse(words.split_whitespace()).unwrap();
         let expected = Args {
             mechanism: Mechanism::VhostVei,
@@ -268,6 +272,7 @@ mod tests {
             backend_hart: 3,
             peer_hart: 1,
             other_work: true,
+            idle_guest: false,
             guests: 4,
             guest: "net".into(),
             guest_args: "test=udp_rr size=64".into(),

@@ -69,8 +69,16 @@ pub static HCS: Experiment = Experiment {
 /// The part of the disk that is used.
 const SPAN: u64 = 8 << 20;
 
+/// Cycles that a run on a shared core must take: a dozen time slices of the host, so that everybody had turns.
+const SHARED_CYCLES: u64 = 24_000_000;
+/// What an operation takes about, in cycles: for the length of a run only.
+const OP_CYCLES: u64 = 4_000;
+
 /// Blocks of a run: enough that start and end don't count, at all sizes.
 fn ops(case: &Case) -> u64 {
+    if case.options.sharing == Some(Sharing::Shared) {
+        return SHARED_CYCLES / (OP_CYCLES + case.size);
+    }
     ((4 << 20) / case.size.max(1)).clamp(64, 400)
 }
 

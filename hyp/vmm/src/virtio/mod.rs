@@ -99,12 +99,12 @@ pub fn connect(args: &Args, guest: &Guest) -> Result<Option<Connected>> {
     Ok(Some(Connected { slot, peer }))
 }
 
-/// Puts our guest, the one that computes and the backend's handler into one trust domain: they are all ours. Only the profile without banked
+/// Puts our guest, the one beside it and the backend's handler into one trust domain: they are all ours. Only the profile without banked
 /// registers asks for it.
 fn trust(args: &Args, guest: &Guest, context: &hyp_rt::handle::Handle) -> hyp_rt::sys::Result<()> {
     vei::join_domain(context.number(), guest.vm.handle())?;
-    if args.other_work {
-        vei::join_domain(context.number(), crew::work_vm())?;
+    if let Some(vm) = crew::neighbours_vm(args) {
+        vei::join_domain(context.number(), vm)?;
     }
     Ok(())
 }
