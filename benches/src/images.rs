@@ -18,6 +18,20 @@ images! {
     HYP = "hyp";
     /// Its virtual-machine monitor.
     VMM = "vmm";
+    /// A process that serves the queues of a monitor's device.
+    BACKEND = "backend";
+    /// The network's other end.
+    PEER = "peer";
+    /// The guest of the disk experiments.
+    BLOCK = "block";
+    /// The guest of the network experiments.
+    NET = "net";
+    /// A guest that computes.
+    WORK = "work";
+    /// Guests by the thousand.
+    CHURN = "churn";
+    /// Tests of the host's system calls.
+    SELFTEST = "selftest";
     /// Tests of VEI and HCS, a program of the hypervisor.
     VEITEST = "veitest";
     /// The guest of the console experiments.

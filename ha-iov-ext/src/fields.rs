@@ -159,6 +159,12 @@ pub mod hstatus {
     pub const HUR: u64 = 1 << 10;
 }
 
+/// `mstateen0`, `hstateen0` and `sstateen0`.
+pub mod stateen {
+    /// Custom state: the CSRs of HA-IOV, and URET.
+    pub const C: u64 = 1 << 0;
+}
+
 /// `misa`.
 pub mod misa {
     /// The N extension.

@@ -104,13 +104,14 @@ pub fn virtio(case: &Case, device: &str, guest_args: &str, ops: u64) -> Result<C
     if case.mechanism.is_bare() {
         return Composition::bare(device, guest_args.to_owned(), Span::Markers, insns_max);
     }
-    // The other end of the command line is `hyp/vmm`'s parser. Words of the guest are separated by commas.
+    // The other end of the command line is `hyp/vmm`'s parser; words that begin with `g.` are the guest's.
     let memory = GUEST_MIB / guests.next_power_of_two();
-    let mut append = format!("mech={} device={device} guest-memory={memory}", case.mechanism.name);
+    let mut append = format!("mech={} device={device} guest-memory={memory} hart=0", case.mechanism.name);
     let words = [
         ("guests", (guests > 1).then_some(guests)),
         ("bank", options.bank.map(u64::from)),
-        ("work", (options.sharing == Some(Sharing::Shared)).then_some(1)),
+        ("event-idx", options.event_idx.map(u64::from)),
+        ("other-work", (options.sharing == Some(Sharing::Shared)).then_some(1)),
     ];
     for (name, value) in words.into_iter().filter_map(|(name, value)| Some((name, value?))) {
         // Writing to a string can't fail.
@@ -119,7 +120,9 @@ pub fn virtio(case: &Case, device: &str, guest_args: &str, ops: u64) -> Result<C
     for (name, value) in options.knobs.iter().filter(|(name, _)| !name.starts_with("model:")) {
         let _ = write!(append, " {name}={value}");
     }
-    let _ = write!(append, " guest-args={}", guest_args.replace(' ', ","));
+    for word in guest_args.split_ascii_whitespace() {
+        let _ = write!(append, " g.{word}");
+    }
     let mut composition = Composition::hosted(&files(case.mechanism, device, options.sharing), append, insns_max)?;
     composition.map_cache = options.map_cache;
     composition.span = if guests > 1 { Span::AllMarkers } else { Span::Markers };

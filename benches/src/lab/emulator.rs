@@ -2,6 +2,7 @@
 
 use ha_iov_ext::model::{Config, Haiov};
 use rv_hart::Mode;
+use rv_machine::machine::ExtensionFactory;
 use rv_machine::report::Snapshot;
 use rv_machine::{Image, Limits, Machine, MachineConfig, Software, Stop};
 
@@ -55,16 +56,15 @@ impl Runner for Emulator {
 }
 
 fn machine(case: &Case, composition: &Composition) -> Result<Machine, String> {
-    if composition.map_cache.is_some() {
-        return Err("this build's HA-IOV has no cache of the VEI map whose size could be set".to_owned());
-    }
+    let map_cache = composition.map_cache.unwrap_or(Config::default().map_cache);
+    let config = Config { map_cache, ..Config::default() }.priced(&case.model);
     let build = || {
         let mut machine = Machine::new(MachineConfig {
             harts: HARTS,
             memory: composition.memory,
             quantum: case.quantum,
             costs: (*case.model).clone(),
-            extensions: Box::new(|_| vec![Box::new(Haiov::new(Config::default()))]),
+            extensions: Haiov::machine(config, HARTS),
             ..MachineConfig::default()
         })?;
         let files: Vec<(&str, &[u8])> = composition.archive.iter().map(|(name, data)| (*name, &data[..])).collect();
@@ -100,10 +100,10 @@ fn markers(snapshots: &[(u16, Snapshot)], span: Span) -> Result<(Snapshot, Snaps
     let first_begin = marks().find(all_of(BEGIN)).ok_or_else(missing)?.0;
     let after = |(index, _): &(usize, &(u16, Snapshot))| *index > first_begin;
     let (begin, end) = match span {
-        Span::AllMarkers => (first_begin, marks().filter(all_of(END)).next_back().ok_or_else(missing)?.0),
+        Span::AllMarkers => (first_begin, marks().rfind(all_of(END)).ok_or_else(missing)?.0),
         Span::Markers | Span::Kernel => {
             let end = marks().filter(after).find(all_of(END)).ok_or_else(missing)?.0;
-            let begin = marks().take(end).filter(all_of(BEGIN)).last().ok_or_else(missing)?.0;
+            let begin = marks().take(end).rfind(all_of(BEGIN)).ok_or_else(missing)?.0;
             (begin, end)
         }
     };

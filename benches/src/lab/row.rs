@@ -228,6 +228,11 @@ impl Row {
         self.latency = latency;
     }
 
+    /// Cycles that the software says it has spent on copying data. They are part of its mode's.
+    pub fn copy_cycles(&self) -> u64 {
+        self.results.iter().filter_map(|result| result["copy_cycles"].as_u64()).sum()
+    }
+
     /// All exits.
     pub fn exit_count(&self) -> u64 {
         self.exits.values().sum()

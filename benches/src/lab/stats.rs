@@ -119,8 +119,8 @@ impl std::fmt::Display for BreakEven {
         match self {
             BreakEven::Always => write!(f, "wins everywhere"),
             BreakEven::Never => write!(f, "wins nowhere"),
-            BreakEven::From(x) => write!(f, "wins from {x:.0}"),
-            BreakEven::Until(x) => write!(f, "wins below {x:.0}"),
+            BreakEven::From(x) => write!(f, "wins from {x:.0} cycles on"),
+            BreakEven::Until(x) => write!(f, "wins below {x:.0} cycles"),
         }
     }
 }

@@ -264,7 +264,7 @@ pub fn summary(sweep: Sweep, rows: &[Row]) -> String {
             let line = |curve: &Curve| {
                 let last = curve.points.last().copied().unwrap_or((0.0, 0.0));
                 format!(
-                    "{} {} under {}, {}: {} cycles of a trap and its return; {:.2} times the classic one's speed at {:.0}\n",
+                    "{} {} under {}, {}: {}; {:.2} times the classic one's speed where a trap and its return take {:.0}\n",
                     curve.experiment, curve.series, curve.cost_model, curve.case, curve.break_even, last.1, last.0
                 )
             };

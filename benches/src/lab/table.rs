@@ -122,6 +122,14 @@ const WIDE: &[Column] = &[
     right("idle", |row| row.places.idle.to_string()),
     right("hart3", |row| busy(row, 3)),
     right("vs classic", |row| figure(row.ratio_vs_classic, 3)),
+    left("extension", |row| {
+        row.extension
+            .iter()
+            .filter(|(_, n)| **n != 0)
+            .map(|(name, n)| format!("{name}={n}"))
+            .collect::<Vec<_>>()
+            .join(" ")
+    }),
     right("wall s", |row| format!("{:.2}", row.wall_seconds)),
 ];
 

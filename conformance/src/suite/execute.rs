@@ -93,7 +93,10 @@ pub fn describe(expect: &Expect) -> String {
         What::Record(offset) => format!("record at {offset}"),
         What::Place => "place in the snippet".to_owned(),
         What::X(register) => rv_isa::register_name(register).to_owned(),
-        What::Csr(number) => rv_isa::csr::name(number).map_or_else(|| format!("CSR {number:#x}"), str::to_owned),
+        What::Csr(number) => {
+            let name = rv_isa::csr::name(number).or_else(|| super::chapters::haiov::register_name(number));
+            name.map_or_else(|| format!("CSR {number:#x}"), str::to_owned)
+        }
         What::Memory(addr) => format!("memory at {addr:#x}"),
     };
     let mask = if expect.mask == u64::MAX { String::new() } else { format!(" & {:#x}", expect.mask) };

@@ -17,10 +17,12 @@ pub mod report;
 mod runtime;
 
 use rv_hart::Mode;
-use rv_isa::IsaSet;
+use rv_isa::{Isa, IsaSet};
 
 use crate::elf::{Segment, executable};
 use case::Case;
+pub use chapters::haiov::rules;
+use chapters::{Chapter, all, extension, ratified};
 
 /// Cases of one chapter in one mode: one program.
 pub struct Group {
@@ -32,6 +34,8 @@ pub struct Group {
     pub cases: Vec<Case>,
     /// The extensions of the machine that it is made for.
     pub isa: IsaSet,
+    /// That machine has HA-IOV.
+    pub haiov: bool,
 }
 
 impl Group {
@@ -42,7 +46,7 @@ impl Group {
 
     /// The program as an executable file.
     pub fn elf(&self) -> Vec<u8> {
-        let program = program::program(&self.cases, self.isa);
+        let program = program::program(&self.cases, self.isa, self.haiov);
         let mut segments: Vec<Segment<'_>> = Vec::new();
         let mut ends: Vec<u64> = program.segments.iter().skip(1).map(|(addr, _)| *addr).collect();
         ends.push(layout::END);
@@ -60,15 +64,34 @@ impl Group {
     }
 }
 
-/// The suite for a machine with the extensions `isa`, in the order of chapters and modes.
+/// The suite for a machine with the extensions `isa` and without HA-IOV, in the order of chapters and modes.
 pub fn suite(isa: IsaSet) -> Vec<Group> {
+    groups(all(isa), isa, false)
+}
+
+/// What is true on a machine with HA-IOV as on any other.
+pub fn suite_beside_haiov(isa: IsaSet) -> Vec<Group> {
+    groups(ratified(isa), isa, true)
+}
+
+/// The chapters on HA-IOV itself. They need the H extension.
+pub fn suite_of_haiov(isa: IsaSet) -> Vec<Group> {
+    if isa.has(Isa::H) { groups(extension(isa), isa, true) } else { Vec::new() }
+}
+
+/// The numbers of HA-IOV's CSRs, as its manual has them.
+pub fn haiov_registers() -> impl Iterator<Item = u16> {
+    chapters::haiov::registers()
+}
+
+fn groups(chapters: Vec<Chapter>, isa: IsaSet, haiov: bool) -> Vec<Group> {
     let mut groups = Vec::new();
-    for chapter in chapters::all(isa) {
+    for chapter in chapters {
         for mode in Mode::ALL {
             let fits = |case: &&Case| case.mode == mode && isa.contains(case.isa);
             let cases: Vec<Case> = chapter.cases.iter().filter(fits).cloned().collect();
             if !cases.is_empty() {
-                groups.push(Group { chapter: chapter.name, mode, cases, isa });
+                groups.push(Group { chapter: chapter.name, mode, cases, isa, haiov });
             }
         }
     }

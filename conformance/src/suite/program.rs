@@ -28,9 +28,9 @@ struct Builder<'a> {
     tables: Vec<u8>,
 }
 
-/// Makes the program that runs `cases` on a machine with the extensions `isa`.
-pub fn program(cases: &[Case], isa: IsaSet) -> Program {
-    let (runtime, code) = runtime::runtime(isa, cases.len() as u64, TEXT);
+/// Makes the program that runs `cases` on a machine with the extensions `isa`, and with HA-IOV or without.
+pub fn program(cases: &[Case], isa: IsaSet, haiov: bool) -> Program {
+    let (runtime, code) = runtime::runtime(isa, haiov, cases.len() as u64, TEXT);
     let mut builder = Builder {
         runtime: &runtime,
         isa,

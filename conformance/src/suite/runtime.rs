@@ -29,8 +29,8 @@ struct Handlers {
     guest: u64,
 }
 
-/// The runtime for `cases` cases on a machine with `isa`; it goes on at `text`.
-pub fn runtime(isa: IsaSet, cases: u64, text: u64) -> (Runtime, Vec<u8>) {
+/// The runtime for `cases` cases on a machine with `isa`, and with HA-IOV or without; it goes on at `text`.
+pub fn runtime(isa: IsaSet, haiov: bool, cases: u64, text: u64) -> (Runtime, Vec<u8>) {
     let mut a = Assembler::new(RUNTIME);
     let start = a.label();
     a.jump(start);
@@ -39,7 +39,7 @@ pub fn runtime(isa: IsaSet, cases: u64, text: u64) -> (Runtime, Vec<u8>) {
     let (guest, guest_call) = lower_handler(&mut a, Level::VS, isa);
     let machine = machine_handler(&mut a, isa, [supervisor_call, guest_call]);
     let handlers = Handlers { machine, supervisor, guest };
-    let reset = reset(&mut a, isa, &handlers);
+    let reset = reset(&mut a, isa, haiov, &handlers);
     let finish = finish(&mut a, cases);
     a.bind(start);
     begin(&mut a, text);
@@ -133,7 +133,7 @@ fn lower_handler(a: &mut Assembler, level: Level, isa: IsaSet) -> (u64, u64) {
 }
 
 /// All CSRs as every case finds them: nothing delegated, nothing enabled but floating point and counters, no translation, memory open.
-fn reset(a: &mut Assembler, isa: IsaSet, handlers: &Handlers) -> u64 {
+fn reset(a: &mut Assembler, isa: IsaSet, haiov: bool, handlers: &Handlers) -> u64 {
     a.align(64);
     let reset = a.here();
     a.li(T0, RECORD);
@@ -158,6 +158,9 @@ fn reset(a: &mut Assembler, isa: IsaSet, handlers: &Handlers) -> u64 {
             a.set_csr(number, value, T0);
         }
     }
+    if haiov {
+        extension(a, isa);
+    }
     a.li(T0, RECORD);
     for field in (record::LEVEL..record::CONTINUE).step_by(8) {
         a.emit(asm::sd(ZERO, T0, field));
@@ -169,6 +172,57 @@ fn reset(a: &mut Assembler, isa: IsaSet, handlers: &Handlers) -> u64 {
     }
     a.emit(asm::jalr(ZERO, RA, 0));
     reset
+}
+
+/// HA-IOV as after reset: nothing enabled, nothing pending.
+fn extension(a: &mut Assembler, isa: IsaSet) {
+    use ha_iov_ext::csr;
+    // No table first: nothing fills the slot any more.
+    let registers = [
+        csr::HUCT,
+        csr::HVEICTL,
+        csr::HVEIDIR,
+        csr::HUCPEND,
+        csr::HVSLOT,
+        csr::HUCUR,
+        csr::HVEIFENCE,
+        csr::HUECTL,
+        csr::HUEDELEG,
+        csr::SEDELEG,
+        csr::SIDELEG,
+        csr::USTATUS,
+        csr::UIE,
+        csr::UTVEC,
+        csr::USCRATCH,
+        csr::UEPC,
+        csr::UCAUSE,
+        csr::UTVAL,
+        csr::UTINST,
+        csr::SUSCRATCH,
+        csr::SUTVEC,
+        csr::SUUSCRATCH,
+        csr::SUEPC,
+        csr::SUESTAT,
+        csr::SUATP,
+        csr::HUSAVE,
+    ];
+    for register in registers {
+        a.emit(asm::csrrw(ZERO, register, ZERO));
+    }
+    if isa.has(Isa::Ssstateen) {
+        a.set_csr(rv_isa::csr::SSTATEEN0, u64::MAX, T0);
+    }
+    // What is on its way arrives within this time.
+    let wait = a.label();
+    a.li(T0, 100);
+    a.bind(wait);
+    a.emit(asm::addi(T0, T0, -1));
+    a.to(wait, |offset| asm::bne(T0, ZERO, offset));
+    a.emit(asm::csrrw(ZERO, csr::HUCPEND, ZERO));
+    // No case leaves more of them than this.
+    for _ in 0..8 {
+        a.emit(asm::csrrw(ZERO, csr::STOPVEI, ZERO));
+    }
 }
 
 /// CSRs and their values before each case, with the extensions that bring them.

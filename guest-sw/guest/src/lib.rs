@@ -10,6 +10,8 @@ pub mod clock;
 #[cfg(target_arch = "riscv64")]
 pub mod console;
 #[cfg(target_arch = "riscv64")]
+mod copy;
+#[cfg(target_arch = "riscv64")]
 pub mod interrupts;
 #[cfg(target_arch = "riscv64")]
 pub mod machine;

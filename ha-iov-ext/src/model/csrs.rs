@@ -9,7 +9,7 @@ use super::slot::{OWN_ENABLE, satp_mode};
 use super::{Haiov, State};
 use crate::cause;
 use crate::csr;
-use crate::fields::{huct, huectl, husave, hveictl, hveidir, hvslot, suestat, uip, ustatus};
+use crate::fields::{huct, huectl, husave, hveictl, hveidir, hvslot, stateen, suestat, uip, ustatus};
 
 macro_rules! names {
     ($($number:ident $name:literal),* $(,)?) => {
@@ -98,6 +98,7 @@ impl Haiov {
         if !self.exists(number) {
             return Err(Refusal::Illegal);
         }
+        self.state_enabled(hart)?;
         let delegation = matches!(number, csr::SEDELEG | csr::SIDELEG);
         if hart.mode.virt() && (user_level(number) || delegation) {
             return Err(Refusal::Virtual);
@@ -106,6 +107,19 @@ impl Haiov {
             return Err(Refusal::Illegal);
         }
         if number == csr::VEISEND && !self.may_send(hart) { Err(Refusal::Virtual) } else { Ok(()) }
+    }
+
+    /// A2, Smstateen: bit C lets modes below M, a guest, and U at the custom state. Without Smstateen all of them are open.
+    pub(super) fn state_enabled(&self, hart: &HartState) -> Result<(), Refusal> {
+        let csr = &hart.csr;
+        let open = |register: u64| register & stateen::C != 0;
+        match hart.mode {
+            Mode::M => Ok(()),
+            _ if !open(csr.mstateen[0]) => Err(Refusal::Illegal),
+            Mode::VS | Mode::VU if !open(csr.hstateen[0]) => Err(Refusal::Virtual),
+            Mode::U if !open(csr.sstateen) => Err(Refusal::Illegal),
+            _ => Ok(()),
+        }
     }
 
     /// A5.

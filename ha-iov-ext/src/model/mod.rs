@@ -27,7 +27,7 @@ use rv_machine::CostModel;
 use rv_machine::machine::ExtensionFactory;
 use serde::{Deserialize, Serialize};
 
-use crate::fields::{hstatus, huct, huectl, misa, sip, uip, ustatus};
+use crate::fields::{hstatus, huct, huectl, misa, sip, stateen, uip, ustatus};
 use crate::vei::Context;
 use crate::{cause, insn};
 use cache::MapCache;
@@ -211,6 +211,7 @@ impl Extension for Haiov {
             mie: uip::ALL | vei(sip::ALL),
             mip: uip::ALL,
             sip: uip::ALL,
+            stateen: stateen::C,
         }
     }
 

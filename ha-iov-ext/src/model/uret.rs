@@ -14,7 +14,7 @@ impl Haiov {
         match hart.mode {
             Mode::VS | Mode::VU => return Err(Refusal::Virtual.trap(raw)),
             Mode::M | Mode::HS => return Err(Refusal::Illegal.trap(raw)),
-            Mode::U => {}
+            Mode::U => self.state_enabled(hart).map_err(|refusal| refusal.trap(raw))?,
         }
         if self.switched() {
             self.hcs_return(hart, outside, raw)?;

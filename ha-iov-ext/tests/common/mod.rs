@@ -3,6 +3,7 @@
 #![allow(dead_code)] // Each test file uses its own part.
 
 pub mod vei;
+pub mod world;
 
 use std::ops::{Deref, DerefMut};
 

@@ -65,11 +65,14 @@ pub fn run(args: &Args, channel: &Channel) -> Result<()> {
         region: Region::default(),
         rings: [Ring::default(); QUEUES_MAX],
     };
-    // A monitor that is gone has closed the channel.
-    while let Ok(message) = channel.receive() {
-        control.serve(channel, &message)?;
+    loop {
+        match channel.receive() {
+            Ok(message) => control.serve(channel, &message)?,
+            // A monitor that is gone has closed the channel.
+            Err(hyp_abi::Error::BrokenPipe) => return Ok(()),
+            Err(error) => return Err(format!("the monitor's channel: {error}")),
+        }
     }
-    Ok(())
 }
 
 /// The device, from the objects that the first message brings: the disk; or the cable, and the event of its other end.

@@ -93,7 +93,12 @@ fn be_interrupted(hart: usize, data: &'static Data, number: &Mutex<Option<u32>>)
     match UserContext::new(hart, HANDLER_STACK_SIZE, |vectors| handle(data, vectors)) {
         Ok(context) => {
             *number.lock() = Some(context.handle().raw());
-            while context.wait().is_ok() {}
+            loop {
+                if let Err(error) = context.wait() {
+                    hyp_rt::eprintln!("backend: user context: {error}");
+                    hyp_rt::sys::exit(crate::FAILED);
+                }
+            }
         }
         Err(error) => {
             hyp_rt::eprintln!("backend: user context: {error}");

@@ -31,10 +31,14 @@ pub enum Kind {
     IrqEvent,
     /// Workers of vhost devices.
     Worker,
+    /// User contexts.
+    UserContext,
+    /// Routes of VEI.
+    VeiRoute,
 }
 
 /// All kinds, for reports.
-pub const KINDS: [Kind; 12] = [
+pub const KINDS: [Kind; 14] = [
     Kind::Process,
     Kind::Thread,
     Kind::Vm,
@@ -47,6 +51,8 @@ pub const KINDS: [Kind; 12] = [
     Kind::IoEvent,
     Kind::IrqEvent,
     Kind::Worker,
+    Kind::UserContext,
+    Kind::VeiRoute,
 ];
 
 static LIVE: [AtomicUsize; KINDS.len()] = [const { AtomicUsize::new(0) }; _];

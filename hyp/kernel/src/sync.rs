@@ -6,14 +6,15 @@ use core::cell::UnsafeCell;
 use core::hint::spin_loop;
 use core::mem::MaybeUninit;
 use core::ops::{Deref, DerefMut};
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use crate::arch::csr::SSTATUS_SIE;
 use crate::csr_set;
 
 /// A lock that waits by spinning.
 pub struct SpinLock<T> {
-    locked: AtomicBool,
+    /// 0 or 1. A word, because there are no atomic operations on bytes.
+    locked: AtomicU32,
     value: UnsafeCell<T>,
 }
 
@@ -25,14 +26,14 @@ unsafe impl<T: Send> Send for SpinLock<T> {}
 impl<T> SpinLock<T> {
     /// An open lock around `value`.
     pub const fn new(value: T) -> Self {
-        Self { locked: AtomicBool::new(false), value: UnsafeCell::new(value) }
+        Self { locked: AtomicU32::new(0), value: UnsafeCell::new(value) }
     }
 
     /// Waits for the lock, with interrupts off.
     #[inline]
     pub fn lock(&self) -> SpinGuard<'_, T> {
         let restore = disable_interrupts();
-        while self.locked.swap(true, Ordering::Acquire) {
+        while self.locked.swap(1, Ordering::Acquire) != 0 {
             spin_loop();
         }
         SpinGuard { lock: self, restore }
@@ -88,7 +89,7 @@ impl<T> DerefMut for SpinGuard<'_, T> {
 impl<T> Drop for SpinGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.lock.locked.store(false, Ordering::Release);
+        self.lock.locked.store(0, Ordering::Release);
         restore_interrupts(self.restore);
     }
 }

@@ -6,14 +6,14 @@
 
 extern crate alloc;
 
+mod child;
 mod guest;
 mod tests;
 mod uer;
 
 use alloc::string::String;
-use core::arch::asm;
 
-use hyp_rt::{println, sys, vei};
+use hyp_rt::{println, sys, thread, vei};
 
 hyp_rt::entry!(main);
 
@@ -28,22 +28,16 @@ pub fn nap() {
     sys::sleep_until(sys::time() + sys::timebase() / 1000);
 }
 
-/// Tells the machine that runs this to note its counters.
-pub fn mark_begin() {
-    // SAFETY: a hint.
-    unsafe { asm!("slti x0, x0, 1", options(nostack)) };
-}
-
-/// The same at the end of what is measured.
-pub fn mark_end() {
-    // SAFETY: a hint.
-    unsafe { asm!("slti x0, x0, 2", options(nostack)) };
-}
-
 fn main(words: hyp_rt::Args) -> i32 {
     let mut only = None;
     for word in words.skip(1) {
+        if let Some(role) = word.strip_prefix("child=") {
+            return child::main(role);
+        }
         only = word.strip_prefix("test=").or(only);
+    }
+    if let Err(error) = thread::pin(0) {
+        println!("veitest: pin: {error}");
     }
     let info = vei::info().unwrap_or_default();
     if info.supported == 0 {
@@ -53,8 +47,8 @@ fn main(words: hyp_rt::Args) -> i32 {
     let banked = info.bank != 0;
     println!("veitest: bank={}", info.bank);
     let mut failed = 0;
-    for (name, needs_bank, test) in tests::ALL {
-        if only.is_some_and(|only| only != *name) || *needs_bank && !banked {
+    for (name, profile, test) in tests::ALL {
+        if only.is_some_and(|only| only != *name) || profile.is_some_and(|profile| profile != banked) {
             continue;
         }
         let before = vei::info().unwrap_or_default();

@@ -10,51 +10,58 @@ use hyp_abi::Error;
 use hyp_abi::vei::{FIXED, LAST_RAN, LEAST_LOADED, ROUND_ROBIN, TO_CONTEXT, TO_EVENT, VeiInfo, VeiRoute};
 use hyp_rt::event::Event;
 use hyp_rt::vei::UserContext;
-use hyp_rt::{sys, thread, vei};
+use hyp_rt::{println, sys, thread, vei};
 
+use crate::child::Child;
 use crate::guest::{DEVICE, End, Machine, Program, Task, content};
-use crate::{Result, mark_begin, mark_end, nap, uer};
+use crate::{Result, nap, uer};
 
-/// Its name, whether it needs banked registers, and what it does.
-type Test = (&'static str, bool, fn() -> Result);
+/// Name, the profile (banked registers or not) if it needs one, and the test.
+type Test = (&'static str, Option<bool>, fn() -> Result);
 
-/// Name, whether it needs the profile with banked registers, and the test.
+/// All tests.
 pub const ALL: &[Test] = &[
-    ("event", false, event),
-    ("policies", false, policies),
-    ("plain", false, plain),
-    ("idle", false, idle),
-    ("asleep", false, asleep),
-    ("hcs", false, hcs),
-    ("hcs-marked", false, hcs_marked),
-    ("foreign-domain", false, foreign_domain),
-    ("uer", true, uer_guest),
-    ("budget", true, budget),
-    ("blocking", true, blocking),
-    ("changes", false, changes),
-    ("destroy", false, destroy),
-    ("orphan", false, orphan),
-    ("closed", false, closed),
+    ("event", None, event),
+    ("policies", None, policies),
+    ("plain", None, plain),
+    ("idle", None, idle),
+    ("asleep", None, asleep),
+    ("hcs", None, hcs),
+    ("hcs-counted", None, hcs_counted),
+    ("foreign-domain", None, foreign_domain),
+    ("uer", None, uer_guest),
+    ("budget", Some(true), budget),
+    ("blocking", Some(true), blocking),
+    ("changes", None, changes),
+    ("destroy", None, destroy),
+    ("orphan", None, orphan),
+    ("closed", None, closed),
+    ("evictions", Some(true), evictions),
+    ("refused", Some(false), refused_calls),
+    ("process", Some(true), process),
+    ("crash", Some(true), crash),
+    ("crash-in-domain", Some(false), crash_in_domain),
+    ("budget-in-domain", Some(false), budget_in_domain),
 ];
 
-const SENDER_HART: usize = 1;
-const TARGET_HART: usize = 2;
+pub const SENDER_HART: usize = 1;
+pub const TARGET_HART: usize = 2;
 const STACK: usize = 16 << 10;
 
-fn refused(what: &'static str) -> impl Fn(Error) -> String {
+pub fn refused(what: &'static str) -> impl Fn(Error) -> String {
     move |error| format!("{what}: {error}")
 }
 
-fn check(condition: bool, what: &str) -> Result {
+pub fn check(condition: bool, what: &str) -> Result {
     if condition { Ok(()) } else { Err(String::from(what)) }
 }
 
-fn info() -> VeiInfo {
+pub fn info() -> VeiInfo {
     vei::info().unwrap_or_default()
 }
 
 /// Waits for something, not for ever.
-fn until(what: &str, mut condition: impl FnMut() -> bool) -> Result {
+pub fn until(what: &str, mut condition: impl FnMut() -> bool) -> Result {
     for _ in 0..2000 {
         if condition() {
             return Ok(());
@@ -64,7 +71,7 @@ fn until(what: &str, mut condition: impl FnMut() -> bool) -> Result {
     Err(format!("waited in vain: {what}"))
 }
 
-fn sender(count: u64, numbers: u64, delay: u64) -> Result<Arc<Machine>> {
+pub fn sender(count: u64, numbers: u64, delay: u64) -> Result<Arc<Machine>> {
     Machine::new(Program::Send { count, first: 1, numbers, delay })
 }
 
@@ -81,7 +88,7 @@ fn to_event(machine: &Machine, veirq: u32, event: &Event, policy: u32) -> Result
     machine.vm.add_route(&route).map_err(refused("a route to an event"))
 }
 
-fn to_context(machine: &Machine, veirq: u32, context: usize, vector: u32) -> Result {
+pub fn to_context(machine: &Machine, veirq: u32, context: usize, vector: u32) -> Result {
     let route = VeiRoute {
         veirq,
         kind: TO_CONTEXT,
@@ -95,7 +102,7 @@ fn to_context(machine: &Machine, veirq: u32, context: usize, vector: u32) -> Res
 
 /// What a thread with a context does until it is told to end.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Mode {
+pub enum Mode {
     /// Waits for doorbells.
     Wait,
     /// Runs, open.
@@ -115,14 +122,14 @@ struct Target {
 }
 
 /// A thread with a context on the target hart.
-struct Owner {
+pub struct Owner {
     target: Arc<Target>,
     task: Task<Result>,
 }
 
 impl Owner {
     /// Starts it; `handler` gets the vectors.
-    fn start(mode: Mode, handler: fn(u64)) -> Result<Self> {
+    pub fn start(mode: Mode, handler: fn(u64)) -> Result<Self> {
         let target = Arc::new(Target {
             handle: AtomicUsize::new(usize::MAX),
             vectors: AtomicU64::new(0),
@@ -138,19 +145,23 @@ impl Owner {
         Ok(owner)
     }
 
-    fn handle(&self) -> usize {
+    /// Its context's handle.
+    pub fn handle(&self) -> usize {
         self.target.handle.load(Ordering::Acquire)
     }
 
-    fn calls(&self) -> u64 {
+    /// Calls of the handler so far.
+    pub fn calls(&self) -> u64 {
         self.target.calls.load(Ordering::Acquire)
     }
 
-    fn vectors(&self) -> u64 {
+    /// Vectors that it was called for.
+    pub fn vectors(&self) -> u64 {
         self.target.vectors.load(Ordering::Acquire)
     }
 
-    fn stop(self) -> Result {
+    /// Ends the thread, and the context with it.
+    pub fn stop(self) -> Result {
         self.target.end.store(true, Ordering::Release);
         self.task.join()
     }
@@ -184,10 +195,10 @@ fn own(shared: &Arc<Target>, mode: Mode, handler: fn(u64)) -> Result {
     Ok(())
 }
 
-fn nothing(_: u64) {}
+pub fn nothing(_: u64) {}
 
 /// Without banked registers only guests of the same domain are interrupted.
-fn trust(guest: &Machine, owner: &Owner) -> Result {
+pub fn trust(guest: &Machine, owner: &Owner) -> Result {
     vei::join_domain(guest.vm.handle(), owner.handle()).map_err(refused("a domain")).map(drop)
 }
 
@@ -276,25 +287,25 @@ fn asleep() -> Result {
 }
 
 /// A guest that computes on the target hart, interrupted by HCS.
-fn over_guest(count: u64, delay: u64, marked: bool) -> Result<(VeiInfo, VeiInfo, u64)> {
+fn over_guest(count: u64, delay: u64) -> Result<(VeiInfo, VeiInfo, u64)> {
     let owner = Owner::start(Mode::Wait, nothing)?;
     let spinner = Machine::new(Program::Spin { device: 0 })?;
     trust(&spinner, &owner)?;
     let spinning = spinner.start(TARGET_HART);
     until("the guest", || spinner.progress() > 1000)?;
+    // The handler's code is paged in before anything is counted.
+    let first = sender(1, 1, 1)?;
+    to_context(&first, 1, owner.handle(), 0)?;
+    content(first.start(SENDER_HART).join())?;
+    until("the first vector", || owner.vectors() == 1)?;
     let machine = sender(count, 4, delay)?;
     (1..5).try_for_each(|veirq| to_context(&machine, veirq, owner.handle(), veirq))?;
     let before = info();
-    if marked {
-        mark_begin();
-    }
     content(machine.start(SENDER_HART).join())?;
-    if marked {
-        mark_end();
-    }
-    until("all vectors", || owner.vectors() == 0b11110)?;
+    until("all vectors", || owner.vectors() == 0b11111)?;
+    nap();
     let after = info();
-    let calls = owner.calls();
+    let calls = owner.calls() - 1;
     spinner.stop();
     content(spinning.join())?;
     owner.stop()?;
@@ -303,15 +314,17 @@ fn over_guest(count: u64, delay: u64, marked: bool) -> Result<(VeiInfo, VeiInfo,
 
 /// HCS onto a hart that runs another guest, whose registers stay what they are.
 fn hcs() -> Result {
-    let (before, after, calls) = over_guest(2000, 100, false)?;
+    let (before, after, calls) = over_guest(2000, 100)?;
     check(calls > 200, "too few calls")?;
     check(after.slow_sends == before.slow_sends, "sends through the kernel")?;
     check(after.doorbells < before.doorbells + 100, "HCS hardly ever")
 }
 
-/// The same between the machine's marks, for its counters.
-fn hcs_marked() -> Result {
-    over_guest(1000, 500, true).map(drop)
+/// The same, slow enough that each send is served by itself, for the counters
+/// that the machine keeps between the guest's marks.
+fn hcs_counted() -> Result {
+    let (_, _, calls) = over_guest(1000, 500)?;
+    check(calls == 1000, &format!("{calls} calls for 1000 sends that were far apart"))
 }
 
 /// A guest of another domain: HCS with banked registers only, else a doorbell.
@@ -336,6 +349,7 @@ fn foreign_domain() -> Result {
 fn uer_guest() -> Result {
     let owner = Owner::start(Mode::Wait, nothing)?;
     let spinner = Machine::new(Program::Spin { device: DEVICE })?;
+    trust(&spinner, &owner)?;
     let other = Arc::clone(&spinner);
     let spinning = Task::spawn(move || {
         thread::pin(TARGET_HART).map_err(refused("pin"))?;
@@ -361,7 +375,7 @@ fn uer_guest() -> Result {
 }
 
 /// Takes its time: much more than a budget.
-fn slow(_: u64) {
+pub fn slow(_: u64) {
     let end = sys::time() + sys::timebase() / 20;
     while sys::time() < end {}
 }
@@ -389,6 +403,47 @@ fn budget() -> Result {
 
 fn sleeps(_: u64) {
     sys::sleep_until(sys::time() + sys::timebase() / 200);
+}
+
+/// Takes some thousand cycles, and notices when its registers change.
+fn computes(_: u64) {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    for _ in 0..3000 {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+    }
+    let first = EXPECTED.load(Ordering::Relaxed);
+    if first == 0 {
+        EXPECTED.store(state, Ordering::Relaxed);
+    } else if first != state {
+        WRONG.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+static EXPECTED: AtomicU64 = AtomicU64::new(0);
+static WRONG: AtomicU64 = AtomicU64::new(0);
+
+/// With a small budget (`budget=` on the kernel's command line), handlers are
+/// evicted wherever they are. Neither they nor the guest may notice.
+fn evictions() -> Result {
+    computes(0);
+    let owner = Owner::start(Mode::Wait, computes)?;
+    let spinner = Machine::new(Program::Spin { device: 0 })?;
+    let spinning = spinner.start(TARGET_HART);
+    until("the guest", || spinner.progress() > 100)?;
+    let machine = sender(200, 4, 30_000)?;
+    (1..5).try_for_each(|veirq| to_context(&machine, veirq, owner.handle(), veirq))?;
+    let before = info();
+    content(machine.start(SENDER_HART).join())?;
+    until("all vectors", || owner.vectors() == 0b11110)?;
+    let evictions = info().evictions - before.evictions;
+    spinner.stop();
+    content(spinning.join())?;
+    let calls = owner.calls();
+    owner.stop()?;
+    println!("veitest: {evictions} evictions in {calls} calls");
+    check(WRONG.load(Ordering::Relaxed) == 0, "a handler's registers have changed")
 }
 
 /// A handler that makes blocking system calls, again and again.
@@ -518,4 +573,83 @@ fn closed() -> Result {
     spinner.stop();
     content(spinning.join())?;
     check(BROKEN.load(Ordering::Relaxed) == 0, "the handler ran while its thread was closed")
+}
+
+/// Without banked registers a handler cannot be evicted: calls that may sleep
+/// are refused to it, and it goes on.
+fn refused_calls() -> Result {
+    let owner = Owner::start(Mode::Wait, sleeps)?;
+    let spinner = Machine::new(Program::Spin { device: 0 })?;
+    trust(&spinner, &owner)?;
+    let spinning = spinner.start(TARGET_HART);
+    until("the guest", || spinner.progress() > 1000)?;
+    let machine = sender(100, 1, 1000)?;
+    to_context(&machine, 1, owner.handle(), 0)?;
+    let before = info();
+    content(machine.start(SENDER_HART).join())?;
+    until("the handler", || owner.calls() > 20)?;
+    let after = info();
+    spinner.stop();
+    content(spinning.join())?;
+    owner.stop()?;
+    check(after.evictions == before.evictions, "an eviction")
+}
+
+/// A guest of this process, interrupted by the handler of another process, which
+/// also ends in the middle of it.
+fn process() -> Result {
+    for _ in 0..3 {
+        let child = Child::start("serve")?;
+        let spinner = Machine::new(Program::Spin { device: 0 })?;
+        let spinning = spinner.start(TARGET_HART);
+        until("the guest", || spinner.progress() > 1000)?;
+        let machine = sender(1000, 4, 500)?;
+        (1..5).try_for_each(|veirq| to_context(&machine, veirq, child.context(), veirq))?;
+        content(machine.start(SENDER_HART).join())?;
+        nap();
+        let calls = child.ask()?;
+        // The first may meet while the handler's code is paged in.
+        check(calls > 990, &format!("{calls} calls of 1000"))?;
+        let mut endless = sender(u64::MAX, 1, 10)?;
+        Arc::get_mut(&mut endless).ok_or("a new machine is shared")?.misses_max = 0;
+        to_context(&endless, 1, child.context(), 0)?;
+        let sending = endless.start(SENDER_HART);
+        until("sends", || endless.progress() > 100)?;
+        child.kill()?;
+        check(sending.join()? == End::Exit(hyp_abi::vm::exit::VEI_MISS), "sends to a process that is gone")?;
+        spinner.stop();
+        content(spinning.join())?;
+    }
+    Ok(())
+}
+
+/// A handler of another process faults in the middle of a guest of this one:
+/// that process ends, the guest goes on.
+fn crash() -> Result {
+    let child = Child::start("crash")?;
+    let spinner = Machine::new(Program::Spin { device: 0 })?;
+    let spinning = spinner.start(TARGET_HART);
+    until("the guest", || spinner.progress() > 1000)?;
+    let mut machine = sender(u64::MAX, 1, 100)?;
+    Arc::get_mut(&mut machine).ok_or("a new machine is shared")?.misses_max = 0;
+    to_context(&machine, 1, child.context(), 0)?;
+    let sending = machine.start(SENDER_HART);
+    check(child.wait()? == hyp_abi::process::EXIT_FAULT, "the child's exit code")?;
+    sending.join()?;
+    let progress = spinner.progress();
+    until("more of the guest", || spinner.progress() > progress + 1000)?;
+    spinner.stop();
+    content(spinning.join())
+}
+
+/// Without banked registers handler and guest end together: all is in the child.
+fn crash_in_domain() -> Result {
+    let child = Child::start("crash-alone")?;
+    check(child.wait()? == hyp_abi::process::EXIT_FAULT, "the child's exit code")
+}
+
+/// The same for a handler that does not end.
+fn budget_in_domain() -> Result {
+    let child = Child::start("slow-alone")?;
+    check(child.wait()? == hyp_abi::process::EXIT_FAULT, "the child's exit code")
 }

@@ -127,6 +127,8 @@ pub struct StandardBits {
     pub mip: u64,
     /// Writable in `sip` where delegated.
     pub sip: u64,
+    /// Writable in `mstateen0`, `hstateen0` and `sstateen0`, where these exist. What the bits guard is for the extension to check.
+    pub stateen: u64,
 }
 
 /// A CSR that an extension adds.

@@ -162,6 +162,8 @@ pub struct Csrs {
     /// All ones where Smstateen is missing.
     pub mstateen: [u64; 4],
     pub hstateen: [u64; 4],
+    /// sstateen0, of which only extensions have bits.
+    pub sstateen: u64,
     pub mseccfg: u64,
     pub mcyclecfg: u64,
     pub minstretcfg: u64,
@@ -183,7 +185,8 @@ impl Csrs {
             vstimecmp: u64::MAX,
             mideleg: if isa.has(Isa::H) { crate::csr::MIDELEG_ONES } else { 0 },
             mstateen: [stateen; 4],
-            hstateen: [stateen & crate::csr::HSTATEEN0, stateen & SE, stateen & SE, stateen & SE],
+            hstateen: [stateen, stateen & SE, stateen & SE, stateen & SE],
+            sstateen: stateen,
             mseccfg: 0,
             mcyclecfg: 0,
             minstretcfg: 0,

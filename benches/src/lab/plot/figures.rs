@@ -18,13 +18,16 @@ use crate::lab::stats::BreakEven;
 use crate::lab::sweep;
 
 /// Colours of places, of Tol's light scheme: told apart by the colour-blind, and from the mechanisms' colours.
-const PLACES: [(&str, Colour); 5] = [
+const PLACES: [(&str, Colour); 6] = [
     ("guest", (0x77, 0xaa, 0xdd)),
     ("kernel (HS)", (0xee, 0x88, 0x66)),
     ("firmware (M)", (0xaa, 0xaa, 0x00)),
     ("user (VMM, backend)", (0xee, 0xdd, 0x88)),
     ("idle", (0xdd, 0xdd, 0xdd)),
+    ("copying, of the above", (0x44, 0xbb, 0x99)),
 ];
+/// Places of a mode; the last is a part of others, and only there if software tells of it.
+const MODES: usize = 5;
 /// The seed that runs have if they are given none.
 const SEED: u64 = 1;
 /// A hart that was busy for less than this share of the time had no part in the matter.
@@ -128,7 +131,7 @@ impl Sheet<'_> {
             name: name.chars().map(plain).collect(),
             experiment: self.experiment.name.to_owned(),
             cost_model: self.model.to_owned(),
-            title: [&[figure.title.clone()], &figure.about[1..]].concat().join(", "),
+            title: [std::slice::from_ref(&figure.title), &figure.about[1..]].concat().join(", "),
             svg: figure.svg()?,
         })
     }
@@ -184,9 +187,10 @@ impl Sheet<'_> {
         add("latency", &format!("99th percentile of latency by {}", self.experiment.size_is), latency, 0)?;
         // The rest is about one size: the smallest, where mechanisms differ most.
         let cycles = self.panels(rows, |name, _, rows| Some(self.cycles(name, &smallest(rows))));
-        add("cycles", "where the cycles of an operation go", cycles, 5)?;
+        let copying = rows.iter().any(|row| row.copy_cycles() > 0);
+        add("cycles", "where the cycles of an operation go", cycles, MODES + usize::from(copying))?;
         let harts = self.panels(rows, |name, _, rows| Some(self.harts(name, &smallest(rows))));
-        add("harts", "what each hart did", harts, 5)?;
+        add("harts", "what each hart did", harts, MODES)?;
         let distribution = self.panels(rows, |name, _, rows| self.distribution(name, &smallest(rows)));
         add("distribution", "distribution of latencies", distribution, 0)
     }
@@ -256,14 +260,23 @@ impl Sheet<'_> {
         let mut rows = rows.to_vec();
         rows.sort_by_key(|row| order(&row.series()));
         let stack = |(index, row): (usize, &&Row)| {
-            let mut sums = [0.0; 5];
+            let mut sums = [0.0; PLACES.len()];
             for hart in row.places_by_hart.iter().filter(|hart| hart.utilisation() > BYSTANDER) {
                 for (sum, (_, value)) in sums.iter_mut().zip(hart.named()) {
                     *sum += value as f64 / row.work.ops.max(1) as f64;
                 }
             }
             let total: f64 = sums.iter().sum();
-            let parts = sums.into_iter().zip(PLACES).map(|(value, (_, colour))| (value, colour)).collect();
+            // Who copies is the device's side: a process if there is one, else the VMM or a kernel thread.
+            let side =
+                if row.mechanism.starts_with("vhost") && !row.mechanism.starts_with("vhost-user") { 1 } else { 3 };
+            let copied = (row.copy_cycles() as f64 / row.work.ops.max(1) as f64).min(sums[side]);
+            sums[side] -= copied;
+            sums[MODES] = copied;
+            let mut parts: Vec<(f64, Colour)> =
+                sums.into_iter().zip(PLACES).map(|(value, (_, colour))| (value, colour)).collect();
+            // What is idle goes on top.
+            parts.swap(MODES - 1, MODES);
             Stack { at: index as f64, width: 0.6, parts, label: short(total) }
         };
         let stacks: Vec<Stack> = rows.iter().enumerate().map(stack).collect();
@@ -285,6 +298,9 @@ impl Sheet<'_> {
     fn harts(&self, name: &str, rows: &[&Row]) -> Panel {
         let mut rows = rows.to_vec();
         rows.sort_by_key(|row| order(&row.series()));
+        // A console's guest runs wherever the host puts it.
+        let time = self.experiment.workloads.iter().all(|workload| workload.metric == Metric::Time);
+        let pinned = if time { "harts 0 to 3" } else { "hart 0: guest, 1: backend, 2: peer, 3: nothing" };
         let mut stacks = Vec::new();
         for (index, row) in rows.iter().enumerate() {
             for (hart, places) in row.places_by_hart.iter().enumerate() {
@@ -298,7 +314,7 @@ impl Sheet<'_> {
         }
         Panel {
             title: title_with_size(self.experiment, name, &rows),
-            x_label: "hart 0: guest, 1: backend, 2: peer, 3: nothing".to_owned(),
+            x_label: pinned.to_owned(),
             y_label: "share of its time (%)".to_owned(),
             x: Scale::Linear(-0.5, rows.len() as f64 - 0.5),
             x_ticks: rows.iter().enumerate().map(|(index, row)| (index as f64, label(&row.series()))).collect(),
@@ -405,7 +421,7 @@ impl Sheet<'_> {
             let right = data.iter().flat_map(|series| &series.points).map(|point| point.0).fold(1.0, f64::max);
             let mut notes = Vec::new();
             for (curve, series) in curves.iter().zip(&data) {
-                about.push(format!("{}: {} cycles", curve.series, curve.break_even));
+                about.push(format!("{}: {}", curve.series, curve.break_even));
                 if let BreakEven::From(x) | BreakEven::Until(x) = curve.break_even {
                     notes.push(((x, 1.0), format!("{x:.0}"), series.colour));
                 }

@@ -7,6 +7,7 @@ mod control;
 mod csr;
 mod environment;
 mod float;
+pub mod haiov;
 mod hypervisor;
 mod integer;
 mod interrupts;
@@ -56,10 +57,30 @@ pub enum Spec {
     Directed,
 }
 
-/// All chapters for a machine with the extensions `isa`.
+/// All chapters for a machine with the extensions `isa` and without HA-IOV.
 pub fn all(isa: IsaSet) -> Vec<Chapter> {
+    let mut chapters = standard();
+    chapters.push(haiov::absent());
+    fitting(chapters, isa)
+}
+
+/// The chapters on the ratified specifications: they hold with HA-IOV and without.
+pub fn ratified(isa: IsaSet) -> Vec<Chapter> {
+    fitting(standard(), isa)
+}
+
+/// The chapters on HA-IOV.
+pub fn extension(isa: IsaSet) -> Vec<Chapter> {
+    fitting(haiov::present(), isa)
+}
+
+fn standard() -> Vec<Chapter> {
     let mut chapters = instructions();
     chapters.extend(privileged());
+    chapters
+}
+
+fn fitting(mut chapters: Vec<Chapter>, isa: IsaSet) -> Vec<Chapter> {
     for chapter in &mut chapters {
         chapter.cases.retain(|case| isa.contains(case.isa));
     }

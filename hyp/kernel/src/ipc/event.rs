@@ -59,7 +59,7 @@ impl Event {
     /// waits. From any thread, worker, or interrupt; allocates nothing.
     #[inline]
     pub fn signal(&self, bits: u32) {
-        let bound = self.bound.load(Ordering::Acquire) & bits;
+        let bound = self.bound.load(Ordering::Relaxed) & bits;
         if bound != 0 {
             self.interrupt(bound);
         }

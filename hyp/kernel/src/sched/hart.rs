@@ -4,14 +4,14 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cell::{Cell, UnsafeCell};
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use crate::arch::csr::INT_SSI;
 use crate::arch::{self, ipi};
-use crate::sched;
 use crate::sched::queue::RunQueue;
 use crate::sched::thread::{State, Thread};
 use crate::sched::timer::Timers;
+use crate::sched::{self, Previous};
 use crate::sync::{Once, SpinLock};
 use crate::vei;
 use crate::{csr_read, csr_set, csr_take};
@@ -40,7 +40,7 @@ pub struct Hart {
     idle: AtomicBool,
     /// Another hart has sent an interrupt that was not served yet: a second one
     /// would tell nothing new.
-    kicked: AtomicBool,
+    kicked: AtomicU32,
     idle_thread: Once<Arc<Thread>>,
     /// The thread that was switched away from, until the switch is finished.
     previous: UnsafeCell<Option<Arc<Thread>>>,
@@ -110,7 +110,7 @@ impl Hart {
             last_vcpu: Cell::new(0),
             counters: Counters::default(),
             idle: AtomicBool::new(false),
-            kicked: AtomicBool::new(false),
+            kicked: AtomicU32::new(0),
             idle_thread: Once::new(),
             previous: UnsafeCell::new(None),
         }))
@@ -177,13 +177,11 @@ impl Hart {
         thread.pinned().is_none_or(|index| index == self.index)
     }
 
-    /// Chooses what runs next. `previous` goes to the end of the queue when it
-    /// is still ready, and may stay here.
-    pub fn take_next(&self, previous: &Thread) -> Arc<Thread> {
+    /// Chooses what runs next. `previous` goes to the end of the queue if it goes
+    /// on, and here.
+    pub fn take_next(&self, previous: &Thread, fate: Previous) -> Arc<Thread> {
         let mut queue = self.queue.lock();
-        let is_idle = self.runs_idle_thread();
-        // A thread that was woken while it was being switched out is queued.
-        if !is_idle && previous.is_ready() && self.may_run(previous) && !queue.holds(previous) {
+        if fate == Previous::GoesOn && !self.runs_idle_thread() && self.may_run(previous) {
             queue.push(previous.to_arc());
         }
         let next = queue.pop();
@@ -238,7 +236,7 @@ impl Hart {
         let this = this_hart();
         if core::ptr::eq(self, this) {
             csr_set!("sip", INT_SSI);
-        } else if self.kicked.swap(true, Ordering::SeqCst) {
+        } else if self.kicked.swap(1, Ordering::SeqCst) != 0 {
             count(&this.counters.ipis_saved, 1);
         } else {
             count(&this.counters.ipis_sent, 1);
@@ -253,7 +251,7 @@ impl Hart {
     pub fn acknowledge_kick(&self) {
         if csr_take!("sip", INT_SSI) & INT_SSI != 0 {
             arch::fence_all();
-            self.kicked.swap(false, Ordering::SeqCst);
+            self.kicked.swap(0, Ordering::SeqCst);
         }
         vei::hart::serve_requests();
     }

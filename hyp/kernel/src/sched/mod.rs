@@ -65,7 +65,7 @@ pub fn park_to_return(deadline: Option<u64>) {
         sched.state = State::Parked;
     }
     let armed = deadline.map(|deadline| (this_hart(), timer::add_sleeper(deadline, thread)));
-    schedule();
+    schedule(Previous::Stops);
     if let Some((hart, key)) = armed {
         timer::remove_sleeper(hart, key);
     }
@@ -118,7 +118,7 @@ pub fn pin(hart: usize) {
     let restore = disable_interrupts();
     current().set_pinned(hart);
     if !this_hart().may_run(current()) {
-        schedule();
+        schedule(Previous::GoesOn);
     }
     restore_interrupts(restore);
 }
@@ -147,7 +147,7 @@ pub fn reschedule() {
     if this_hart().queue.lock().is_empty() {
         timer::rearm();
     } else {
-        schedule();
+        schedule(Previous::GoesOn);
     }
 }
 
@@ -186,7 +186,7 @@ pub fn exit_thread() -> ! {
         process.remove_thread(thread.id);
     }
     thread.sched.lock().state = State::Dead;
-    schedule();
+    schedule(Previous::Stops);
     unreachable!("a dead thread was scheduled")
 }
 
@@ -194,7 +194,7 @@ pub fn exit_thread() -> ! {
 /// is not scheduled again as it is.
 pub fn leave() -> ! {
     disable_interrupts();
-    schedule();
+    schedule(Previous::Stops);
     unreachable!("a thread without a place was scheduled")
 }
 
@@ -207,10 +207,19 @@ pub fn wants_to_switch() -> bool {
     wanted
 }
 
-/// Switches to the next thread. The caller has set the state of the current
-/// one: still ready (it goes to the end of the queue), parked or dead. With
-/// interrupts off; returns when the thread runs again, maybe on another hart.
-fn schedule() {
+/// What becomes of a thread that is switched away from. Its state cannot tell:
+/// one that parks may be ready again already, and on its way into a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Previous {
+    /// Goes to the end of the queue.
+    GoesOn,
+    /// Comes back when it is woken, or never.
+    Stops,
+}
+
+/// Switches to the next thread. With interrupts off; returns when the thread
+/// runs again, maybe on another hart.
+fn schedule(fate: Previous) {
     debug_assert!(!vei::hart::handler_is_active(), "the scheduler was called for a handler in HCS");
     let hart = this_hart();
     let previous = current();
@@ -218,7 +227,7 @@ fn schedule() {
     // This answers every request so far: they all ask to look at the queue, or
     // to look whether the process is dying, which a thread does when it goes on.
     hart.acknowledge_kick();
-    let next = hart.take_next(previous);
+    let next = hart.take_next(previous, fate);
     if core::ptr::eq(Arc::as_ptr(&next), previous) {
         timer::new_slice();
         return;
@@ -268,7 +277,7 @@ pub fn idle() -> ! {
     loop {
         disable_interrupts();
         if hart.has_work() {
-            schedule();
+            schedule(Previous::GoesOn);
             continue;
         }
         timer::rearm();

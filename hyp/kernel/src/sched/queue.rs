@@ -79,17 +79,4 @@ impl RunQueue {
         debug_assert_eq!(self.head.is_null(), self.tail.is_null());
         thread
     }
-
-    /// Whether a thread is in it.
-    pub fn holds(&self, thread: &Thread) -> bool {
-        let mut at = self.head;
-        // SAFETY: as in `take_where`.
-        while let Some(queued) = unsafe { at.as_ref() } {
-            if ptr::eq(queued, thread) {
-                return true;
-            }
-            at = queued.next.get();
-        }
-        false
-    }
 }

@@ -10,7 +10,7 @@
 
 use alloc::sync::Arc;
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 use hyp_abi::Error;
 
@@ -47,7 +47,7 @@ pub struct Signal {
     /// A reference to the thread that sleeps, or null.
     waiter: AtomicPtr<Thread>,
     /// Somebody is in `wait`.
-    claimed: AtomicBool,
+    claimed: AtomicU32,
     /// Where who waits ran last.
     last_hart: AtomicUsize,
 }
@@ -58,7 +58,7 @@ impl Signal {
         Self {
             bits: AtomicU32::new(0),
             waiter: AtomicPtr::new(ptr::null_mut()),
-            claimed: AtomicBool::new(false),
+            claimed: AtomicU32::new(0),
             last_hart: AtomicUsize::new(usize::MAX),
         }
     }
@@ -87,12 +87,12 @@ impl Signal {
     /// `Interrupted` when the caller's process is dying: the caller lets go of
     /// what it holds and then calls `end_if_dying`.
     pub fn wait(&self, deadline: Deadline) -> Result<u32, Error> {
-        if self.claimed.swap(true, Ordering::Acquire) {
+        if self.claimed.swap(1, Ordering::Acquire) != 0 {
             return Err(Error::Busy);
         }
         self.last_hart.store(this_hart().index, Ordering::Relaxed);
         let result = self.wait_alone(deadline);
-        self.claimed.store(false, Ordering::Release);
+        self.claimed.store(0, Ordering::Release);
         result
     }
 

@@ -306,11 +306,6 @@ impl Thread {
         self.pinned.store(hart, Ordering::Relaxed);
     }
 
-    /// Whether it runs or could run.
-    pub fn is_ready(&self) -> bool {
-        self.sched.lock().state == State::Ready
-    }
-
     /// Whether it has ended.
     pub fn is_dead(&self) -> bool {
         self.sched.lock().state == State::Dead

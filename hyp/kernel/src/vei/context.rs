@@ -24,6 +24,7 @@ use crate::arch::time;
 use crate::sched::hart::this_hart;
 use crate::sched::thread::{State, Thread};
 use crate::sched::{self, current};
+use crate::stats::{Counted, Kind};
 use crate::sync::SpinLock;
 use crate::trap::TrapFrame;
 use crate::vei::hart::{self, Change, HartVei};
@@ -59,6 +60,7 @@ pub struct UserContext {
     waiting: AtomicBool,
     wakes: AtomicU32,
     routes: SpinLock<RouteList>,
+    _live: Counted,
 }
 
 /// What a handle of a context stands for: it does not keep it alive.
@@ -325,9 +327,9 @@ pub fn create(spec: &UserContextSpec) -> Result<Arc<UserContext>, Error> {
             waiting: AtomicBool::new(false),
             wakes: AtomicU32::new(0),
             routes: SpinLock::new(RouteList::new()),
+            _live: Counted::new(Kind::UserContext),
         })
     })?;
-    stats::CONTEXTS.add();
     // SAFETY: nobody else knows the activity yet, and the thread is the caller.
     unsafe {
         *activity.vei.activity_of.get() = Arc::downgrade(&context);
@@ -482,7 +484,6 @@ fn destroy(context: &UserContext) {
     }
     regs::clear::<HUCPEND>(1 << context.index);
     context.part().remove_user(context.index);
-    stats::CONTEXTS.subtract();
     if context.is_active() {
         sched::interrupt(&context.activity);
     }

@@ -8,21 +8,22 @@ use core::hint::spin_loop;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
 use ha_iov_ext::cause::{DOORBELL, SUPERVISOR_VEI};
-use ha_iov_ext::fields::{huct, hveictl as ctl, hveifence, hvslot, sip, topvei};
+use ha_iov_ext::csr::USTATUS;
+use ha_iov_ext::fields::{huct, hveictl as ctl, hveifence, hvslot, sip, topvei, ustatus};
 use ha_iov_ext::vei::Context;
 use hyp_abi::Error;
 
 use crate::arch::time;
-use crate::csr_set;
 use crate::mm::frame::OwnedFrames;
 use crate::sched::hart::{harts, this_hart};
-use crate::sched::timer;
+use crate::sched::{self, timer};
 use crate::sync::{Once, SpinLock, disable_interrupts, restore_interrupts};
 use crate::vei::context::UserContext;
 use crate::vei::regs::{self, HUCPEND, HUCT, HUCUR, HUSAVE, HVEICTL, HVEIDIR, HVEIFENCE, HVSLOT, STOPVEI};
 use crate::vei::route::Route;
 use crate::vei::{has_hcs, is_banked, is_supported, map, stats};
 use crate::vm::Vm;
+use crate::{csr_clear, csr_read, csr_set};
 
 /// Supervisor VEI, in `scause`, `sie` and `sip`.
 pub const IRQ_SVEI: u64 = SUPERVISOR_VEI;
@@ -31,9 +32,28 @@ pub const IRQ_SVDB: u64 = DOORBELL;
 
 /// VEIIDs of a hart, and contexts.
 const IDS: usize = 64;
+/// Most claims on behalf of a fence. Enough for what was sent before it, unless
+/// there is a flood; then a number that is used again may begin with one signal
+/// too many, which events allow.
+const DRAIN_MAX: usize = 4 * IDS;
+/// Claims are counted in windows of this length,
+const WINDOWS_PER_SECOND: u64 = 10_000;
+/// in each of which so many are served at once: about half of a hart.
+const CLAIMS_PER_WINDOW: u64 = 128;
 /// Budget ticks per second: a handler that is found running by two of them in a
 /// row is evicted.
 const BUDGET_TICKS_PER_SECOND: u64 = 500;
+
+/// Whether the hart looks away from its doorbell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Away {
+    /// It does not.
+    No,
+    /// It does, until the timer rings.
+    Yes,
+    /// It did, in vain.
+    Over,
+}
 
 /// A hart's part. Cells are touched by the hart itself alone.
 pub struct HartVei {
@@ -51,6 +71,11 @@ pub struct HartVei {
     tick: Cell<u64>,
     /// The last one found a handler.
     marked: Cell<bool>,
+    /// Doorbells are off for a moment.
+    away: Cell<Away>,
+    /// Claims since then; too many turn supervisor VEIs off for a moment.
+    window: Cell<(u64, u64)>,
+    flooded: Cell<bool>,
 }
 
 // SAFETY: cells are used by the hart that they belong to only, in the kernel
@@ -59,6 +84,8 @@ unsafe impl Sync for HartVei {}
 // SAFETY: as above.
 unsafe impl Send for HartVei {}
 
+/// `time` between two budget ticks; 0 is the usual.
+static BUDGET: AtomicU64 = AtomicU64::new(0);
 static ALL: Once<Vec<HartVei>> = Once::new();
 /// Fences asked for so far.
 static TICKET: AtomicU64 = AtomicU64::new(0);
@@ -79,6 +106,9 @@ pub fn init() {
         pending: AtomicU64::new(0),
         tick: Cell::new(timer::NEVER),
         marked: Cell::new(false),
+        away: Cell::new(Away::No),
+        window: Cell::new((0, 0)),
+        flooded: Cell::new(false),
     };
     ALL.set(harts().iter().map(make).collect());
 }
@@ -176,7 +206,9 @@ pub fn serve_requests() {
 
 /// The supervisor VEI interrupt.
 pub fn claim() {
-    this().claim();
+    let hart = this();
+    let claims = hart.claim(IDS);
+    hart.mitigate(claims);
 }
 
 /// The doorbell interrupt.
@@ -212,7 +244,9 @@ pub fn load(vm: &Vm) {
 /// With a vCPU, out of the hart.
 pub fn unload() {
     regs::write::<HVEICTL>(if is_banked() { ctl::BANK } else { 0 });
-    this().tick.set(timer::NEVER);
+    let hart = this();
+    hart.tick.set(timer::NEVER);
+    hart.look_again();
 }
 
 /// The loaded vCPU may send from now on.
@@ -221,7 +255,15 @@ pub fn let_send() {
 }
 
 fn tick_length() -> u64 {
-    timer::timebase() / BUDGET_TICKS_PER_SECOND
+    match BUDGET.load(Ordering::Relaxed) {
+        0 => timer::timebase() / BUDGET_TICKS_PER_SECOND,
+        ticks => ticks,
+    }
+}
+
+/// Sets the time between two budget ticks, for tests.
+pub fn set_budget(ticks: u64) {
+    BUDGET.store(ticks, Ordering::Relaxed);
 }
 
 /// When the timer must ring for the handlers' budget.
@@ -234,6 +276,7 @@ pub fn deadline() -> u64 {
 /// up. `handler` tells whether one runs.
 pub fn budget_is_over(now: u64, handler: bool) -> bool {
     let hart = this();
+    hart.look_again();
     if hart.tick.get() > now {
         return false;
     }
@@ -254,7 +297,7 @@ impl HartVei {
         let ticket = TICKET.load(Ordering::Acquire);
         if self.fenced.load(Ordering::Relaxed) < ticket {
             regs::write::<HVEIFENCE>(hveifence::ALL);
-            self.claim();
+            self.claim(DRAIN_MAX);
             self.fenced.store(ticket, Ordering::Release);
         }
         let pending = self.pending.swap(0, Ordering::AcqRel);
@@ -263,11 +306,13 @@ impl HartVei {
         }
     }
 
-    fn claim(&self) {
-        loop {
+    /// Claims what is pending, at most `limit` of it: guests may send faster than
+    /// anybody claims. Tells how much.
+    fn claim(&self, limit: usize) -> u64 {
+        for claims in 0..limit as u64 {
             let top = regs::swap::<STOPVEI>(0);
             if top & topvei::V == 0 {
-                return;
+                return claims;
             }
             stats::CLAIMED.add();
             let route = self.receivers.lock()[(top & topvei::NUMBER) as usize].clone();
@@ -275,11 +320,58 @@ impl HartVei {
                 route.arrived();
             }
         }
+        limit as u64
+    }
+
+    /// Guests that flood the hart with interrupts do not get all of it.
+    fn mitigate(&self, claims: u64) {
+        let now = time();
+        let (since, before) = self.window.get();
+        if now.saturating_sub(since) > timer::timebase() / WINDOWS_PER_SECOND {
+            self.window.set((now, claims));
+            return;
+        }
+        self.window.set((since, before + claims));
+        if before + claims > CLAIMS_PER_WINDOW {
+            self.flooded.set(true);
+            csr_clear!("sie", sip::SVEIP);
+            timer::retry_soon();
+        }
+    }
+
+    /// In a UER handler the current thread is about to return to its guest, where
+    /// the hardware switches by itself. That is worth a moment, but no more: who
+    /// is in a handler for long is a thread like others.
+    fn looks_away(&self) -> bool {
+        let switches = regs::read::<HVEICTL>() & ctl::UVE != 0;
+        let in_handler = sched::current().in_guest() && regs::read::<USTATUS>() & ustatus::UPV != 0;
+        if !switches || !in_handler || self.away.replace(Away::No) != Away::No {
+            return false;
+        }
+        self.away.set(Away::Yes);
+        csr_clear!("sie", sip::SVDBP);
+        timer::retry_soon();
+        true
+    }
+
+    /// The end of that.
+    fn look_again(&self) {
+        if self.away.get() == Away::Yes {
+            let in_vain = csr_read!("sip") & sip::SVDBP != 0;
+            self.away.set(if in_vain { Away::Over } else { Away::No });
+            csr_set!("sie", sip::SVDBP);
+        }
+        if self.flooded.replace(false) {
+            csr_set!("sie", sip::SVEIP);
+        }
     }
 
     /// The doorbell interrupt (ha-iov 8.6): the context in the slot cannot be
     /// delivered while what runs now runs.
     pub fn doorbell(&self) {
+        if self.looks_away() {
+            return;
+        }
         let slot = regs::read::<HVSLOT>();
         if slot & hvslot::V == 0 {
             return;

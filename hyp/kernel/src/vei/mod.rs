@@ -62,6 +62,8 @@ pub fn init() {
     }
     let words = || boot::arguments().split_ascii_whitespace();
     BANK.store(!words().any(|word| word == "bank=0"), Ordering::Relaxed);
+    let budget = words().find_map(|word| word.strip_prefix("budget=")?.parse().ok());
+    hart::set_budget(budget.unwrap_or(0));
     HCS.store(crate::vm::world_switch::has_husave(), Ordering::Relaxed);
     asid::probe();
     map::init();

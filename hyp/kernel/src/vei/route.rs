@@ -11,6 +11,7 @@ use hyp_abi::Error;
 use hyp_abi::vei::{FIXED, LAST_RAN, LEAST_LOADED, ROUND_ROBIN, TO_CONTEXT, TO_EVENT, VECTORS, VEIRQS, VeiRoute};
 
 use crate::sched::hart::harts;
+use crate::stats::{Counted, Kind};
 use crate::vei::context::UserContext;
 use crate::vei::hart::{self, Change};
 use crate::vei::{balance, stats};
@@ -43,6 +44,7 @@ pub struct Route {
     /// Index of the hart where it goes now.
     hart: AtomicUsize,
     veiid: AtomicU32,
+    _live: Counted,
 }
 
 /// Where a route shall go.
@@ -96,8 +98,8 @@ pub fn add(vm: &Arc<Vm>, spec: &VeiRoute, destination: Destination) -> Result<()
         policy: affinity(spec.policy)?,
         hart: AtomicUsize::new(hart),
         veiid: AtomicU32::new(0),
+        _live: Counted::new(Kind::VeiRoute),
     });
-    stats::ROUTES.add();
     vm.vei.add(spec.veirq, &route)?;
     if let Some(context) = route.context() {
         context.add_route(vm, spec.veirq);
@@ -254,12 +256,6 @@ impl Route {
     /// The hart where it goes.
     pub fn hart(&self) -> usize {
         self.hart.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for Route {
-    fn drop(&mut self) {
-        stats::ROUTES.subtract();
     }
 }
 

@@ -4,6 +4,8 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use hyp_abi::vei::VeiInfo;
 
+use crate::stats::{Kind, live};
+
 macro_rules! counters {
     ($($name:ident => $field:ident;)*) => {
         $(
@@ -16,6 +18,8 @@ macro_rules! counters {
             VeiInfo {
                 supported: super::is_supported().into(),
                 bank: super::is_banked().into(),
+                routes: live(Kind::VeiRoute) as u64,
+                contexts: live(Kind::UserContext) as u64,
                 $($field: $name.0.load(Ordering::Relaxed),)*
             }
         }
@@ -31,11 +35,6 @@ impl Counter {
     pub fn add(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
-
-    /// One less.
-    pub fn subtract(&self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 counters! {
@@ -50,6 +49,4 @@ counters! {
     HANDLER_CALLS => handler_calls;
     MOVES => moves;
     FENCES => fences;
-    ROUTES => routes;
-    CONTEXTS => contexts;
 }

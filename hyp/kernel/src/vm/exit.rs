@@ -71,8 +71,8 @@ fn fault_gpa() -> GuestPhys {
 #[inline(always)]
 fn data_fault(vcpu: &mut Vcpu, cause: u64, store: bool) -> Outcome {
     let gpa = fault_gpa();
-    if store && let Some(outcome) = signal_event(vcpu, gpa) {
-        return outcome;
+    if store && vcpu.io_table.may_hold(gpa) && signal_event(vcpu, gpa) {
+        return Outcome::Resume;
     }
     match touch(vcpu, gpa, store) {
         Ok(Touch::Mapped) => Outcome::Resume,
@@ -85,20 +85,20 @@ fn data_fault(vcpu: &mut Vcpu, cause: u64, store: bool) -> Outcome {
 }
 
 /// A store that is bound to an event ends here, before anything is looked up.
-#[inline(always)]
-fn signal_event(vcpu: &mut Vcpu, gpa: GuestPhys) -> Option<Outcome> {
-    let candidates = vcpu.io_table.candidates(gpa);
-    if candidates.is_empty() {
-        return None;
-    }
-    let insn::Access { kind: insn::Kind::Store { rs2 }, size_log2, insn_len } = decode(vcpu)? else { return None };
+/// Apart from the run loop, which would else prepare on each of its rounds what
+/// this needs.
+#[inline(never)]
+fn signal_event(vcpu: &mut Vcpu, gpa: GuestPhys) -> bool {
+    let Some(insn::Access { kind: insn::Kind::Store { rs2 }, size_log2, insn_len }) = decode(vcpu) else {
+        return false;
+    };
     let unused = 64 - (8 << size_log2);
     let value = vcpu.frame.x[rs2] << unused >> unused;
-    if !candidates.signal(gpa, value, size_log2) {
-        return None;
+    let signalled = vcpu.io_table.signal(gpa, value, size_log2);
+    if signalled {
+        vcpu.frame.pc += insn_len as u64;
     }
-    vcpu.frame.pc += insn_len as u64;
-    Some(Outcome::Resume)
+    signalled
 }
 
 #[inline]

@@ -100,46 +100,39 @@ impl IoEvents {
         for (index, start) in starts.iter_mut().enumerate() {
             *start = entries.partition_point(|entry| bucket(entry.gpa) < index) as u16;
         }
-        IoTable { starts, entries }
+        let filter = entries.iter().fold(0, |filter, entry| filter | 1 << bucket(entry.gpa));
+        IoTable { filter, starts, entries }
     }
 }
 
 /// A vCPU's own copy.
 #[derive(Default)]
 pub struct IoTable {
+    /// A bit for each bucket that is not empty.
+    filter: u64,
     /// Where each bucket begins in `entries`.
     starts: [u16; BUCKETS + 1],
     entries: Vec<Entry>,
 }
 
 impl IoTable {
-    /// The entries among which `gpa` may be.
+    /// Whether `gpa` may have an event.
     #[inline(always)]
-    pub fn candidates(&self, gpa: GuestPhys) -> Candidates<'_> {
-        let bucket = bucket(gpa.0);
-        // SAFETY: `table` made each start at most the number of entries, in
-        // ascending order.
-        Candidates(unsafe {
-            let (from, to) = (self.starts.get_unchecked(bucket), self.starts.get_unchecked(bucket + 1));
-            self.entries.get_unchecked(usize::from(*from)..usize::from(*to))
-        })
-    }
-}
-
-/// Entries for one page.
-pub struct Candidates<'a>(&'a [Entry]);
-
-impl Candidates<'_> {
-    /// Whether there is none.
-    #[inline(always)]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    pub fn may_hold(&self, gpa: GuestPhys) -> bool {
+        self.filter >> bucket(gpa.0) & 1 != 0
     }
 
     /// Signals the event of a store of `value`, if it has one.
-    #[inline(always)]
+    #[inline]
     pub fn signal(&self, gpa: GuestPhys, value: u64, size_log2: u32) -> bool {
-        for entry in self.0 {
+        let bucket = bucket(gpa.0);
+        // SAFETY: `table` made each start at most the number of entries, in
+        // ascending order.
+        let entries = unsafe {
+            let (from, to) = (self.starts.get_unchecked(bucket), self.starts.get_unchecked(bucket + 1));
+            self.entries.get_unchecked(usize::from(*from)..usize::from(*to))
+        };
+        for entry in entries {
             let matches = entry.gpa == gpa.0 && (entry.value ^ value) & entry.mask == 0;
             if matches && entry.sizes >> size_log2 & 1 != 0 {
                 entry.event.signal(entry.bits);

@@ -5,6 +5,8 @@
 //! holds a reference to the vCPU while the guest runs or the thread may switch:
 //! every step takes a fresh one.
 
+use alloc::sync::Arc;
+
 use hyp_abi::Error;
 use hyp_abi::vm::{UerFrame, exit as reason};
 use hyp_kernel::addr::UserVirt;
@@ -102,14 +104,18 @@ fn end(thread: &Thread) {
 #[inline]
 fn run_loop(thread: &Thread) -> Result<(), Error> {
     let frame = &raw mut vcpu(thread).frame;
+    let line = Arc::as_ptr(&vcpu(thread).line);
+    // SAFETY: the line lives at least as long as the vCPU, and that as long as
+    // this thread is in the run loop.
+    let line = unsafe { &*line };
     loop {
-        if vcpu(thread).line.announce(Mode::Guest) {
+        if line.announce(Mode::Guest) {
             serve_requests(thread)?;
         }
         // SAFETY: the vCPU is loaded, `begin` named its frame, the thread is in
         // a system call, hence interrupts are off; no reference is alive.
         let cause = unsafe { enter_guest(thread.entry(), frame) };
-        vcpu(thread).line.leave();
+        line.leave();
         if cause & CAUSE_INTERRUPT != 0 {
             interrupt(cause);
             if is_asked_to_return(thread) {

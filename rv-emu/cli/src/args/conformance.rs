@@ -31,6 +31,10 @@ pub struct SuiteArgs {
     /// Only groups (chapter-mode) or tests whose name contains this; with * or ?, whose name matches. May be given again.
     #[arg(long, value_name = "PATTERN")]
     pub filter: Vec<Filter>,
+    /// Run the chapters of the ratified specifications on a machine with HA-IOV too, which changes nothing of them. Those on HA-IOV itself
+    /// run in any case.
+    #[arg(long, conflicts_with_all = ["qemu", "spike"])]
+    pub haiov: bool,
     /// Print the names of all tests with their sections, and exit.
     #[arg(long)]
     pub list: bool,
@@ -57,6 +61,9 @@ pub struct EmitArgs {
     /// Extensions of the machine that shall run them.
     #[arg(long, value_name = "ISA", default_value = "default", value_parser = super::isa)]
     pub isa: IsaSet,
+    /// That machine has HA-IOV.
+    #[arg(long)]
+    pub haiov: bool,
 }
 
 /// The subcommands of `conformance`.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use conformance::suite::suite;
+use conformance::suite::{suite, suite_beside_haiov, suite_of_haiov};
 
 use crate::args::EmitArgs;
 
@@ -16,7 +16,10 @@ const README: &str = include_str!("emit_readme.md");
 pub fn emit(args: &EmitArgs) -> Result<ExitCode> {
     let folder = &args.folder;
     fs::create_dir_all(folder).with_context(|| format!("can't create {}", folder.display()))?;
-    let groups = suite(args.isa);
+    let groups = match args.haiov {
+        true => suite_beside_haiov(args.isa).into_iter().chain(suite_of_haiov(args.isa)).collect(),
+        false => suite(args.isa),
+    };
     for group in &groups {
         write(folder, &format!("{}.elf", group.name()), &group.elf())?;
         let line = |(index, case): (usize, &conformance::suite::case::Case)| {

@@ -12,9 +12,11 @@ use conformance::suite::coverage::Coverage;
 use conformance::suite::execute::Verdict;
 use conformance::suite::peer::Peer;
 use conformance::suite::report::{self, Outcome};
-use conformance::suite::{Group, execute, suite as all_groups};
+use conformance::suite::{Group, execute, suite as all_groups, suite_beside_haiov, suite_of_haiov};
+use ha_iov_ext::model::{Config, Haiov};
 use rv_hart::{Costs, Hart};
 use rv_isa::IsaSet;
+use rv_machine::machine::ExtensionFactory;
 use rv_machine::{CostModel, Machine, MachineConfig, MachineError};
 
 use crate::args::SuiteArgs;
@@ -29,6 +31,12 @@ pub fn suite(args: &SuiteArgs) -> Result<ExitCode> {
     let isa = peer.as_ref().map_or(args.isa, |peer| peer.isa);
     let mut groups = all_groups(isa);
     complete(&groups, isa)?;
+    if peer.is_none() {
+        groups.extend(suite_of_haiov(isa));
+    }
+    if args.haiov {
+        groups = suite_beside_haiov(isa).into_iter().chain(suite_of_haiov(isa)).collect();
+    }
     select(&mut groups, args);
     if groups.is_empty() {
         bail!("no test matches");
@@ -97,7 +105,7 @@ type Verdicts = Result<Vec<Verdict>, String>;
 
 /// The group on this machine.
 fn here(group: &Group, isa: IsaSet) -> Verdicts {
-    execute::run(group, &|| machine(isa)).map_err(|error| error.to_string())
+    execute::run(group, &|| machine(isa, group.haiov)).map_err(|error| error.to_string())
 }
 
 /// The other machine that was asked for.
@@ -133,10 +141,12 @@ fn compare(groups: &[Group], args: &SuiteArgs, ours: &[Outcome<'_>], peer: &Peer
     Ok(())
 }
 
-/// A machine with `isa` on which every instruction takes one cycle.
-fn machine(isa: IsaSet) -> Result<Machine, MachineError> {
+/// A machine with `isa`, and with HA-IOV or without, on which every instruction takes one cycle.
+fn machine(isa: IsaSet, haiov: bool) -> Result<Machine, MachineError> {
     let costs = CostModel::built_in("flat").expect("the built-in models are valid");
-    Machine::new(MachineConfig { isa, costs, ..MachineConfig::default() })
+    let extensions: ExtensionFactory =
+        if haiov { Haiov::machine(Config::default(), 1) } else { Box::new(|_| Vec::new()) };
+    Machine::new(MachineConfig { isa, costs, extensions, ..MachineConfig::default() })
 }
 
 /// Runs all groups on as many threads as there are CPUs, in any order; outcomes are in the order of groups.

@@ -28,7 +28,6 @@ use crate::trap::{Refusal, Trap};
 pub(crate) const MIDELEG_ONES: u64 = mip::VSSIP | mip::VSTIP | mip::VSEIP;
 
 pub(crate) use counters::Pmu;
-pub(crate) use stateen::HSTATEEN0;
 
 /// Who may access a CSR beyond what its number says.
 type Gate = fn(&HartState) -> Result<(), Refusal>;

@@ -4,17 +4,25 @@
 use rv_isa::Isa;
 
 use super::{Row, number};
+use crate::hart::Hart;
 use crate::state::{HartState, SE};
 use crate::trap::Refusal;
 
 /// henvcfg and senvcfg, in register 0.
 const ENVCFG: u64 = 1 << 62;
-/// Bits of mstateen0 and hstateen0 that are not read-only 0.
-pub(crate) const HSTATEEN0: u64 = SE | ENVCFG;
+/// Bits of mstateen0 and hstateen0 that are not read-only 0 on any hart.
+const HSTATEEN0: u64 = SE | ENVCFG;
 
-/// Writable bits of register `index`.
-const fn writable(index: usize) -> u64 {
-    if index == 0 { HSTATEEN0 } else { SE }
+/// Writable bits of register `index` on this hart, whose extensions may have some of their own.
+const fn writable(hart: &Hart, index: usize) -> u64 {
+    if index == 0 { HSTATEEN0 | hart.bits.stateen } else { SE }
+}
+
+/// The bits of sstateen0 that are not read-only 0: those of extensions, where the levels above open them.
+fn supervisor(hart: &Hart, index: usize) -> u64 {
+    let csr = &hart.state.csr;
+    let above = csr.mstateen[index] & if hart.state.mode.virt() { csr.hstateen[index] } else { u64::MAX };
+    if index == 0 { hart.bits.stateen & above } else { 0 }
 }
 
 macro_rules! registers {
@@ -22,14 +30,14 @@ macro_rules! registers {
         Row::new(
             number::MSTATEEN0 + $index,
             |h| h.state.csr.mstateen[$index],
-            |h, v| h.state.csr.mstateen[$index] = v & writable($index),
+            |h, v| h.state.csr.mstateen[$index] = v & writable(h, $index),
         )
         .of(Isa::Smstateen),
         Row::new(
             number::HSTATEEN0 + $index,
-            |h| h.state.csr.hstateen[$index] & h.state.csr.mstateen[$index],
+            |h| h.state.csr.hstateen[$index] & h.state.csr.mstateen[$index] & writable(h, $index),
             |h, v| {
-                let mask = writable($index) & h.state.csr.mstateen[$index];
+                let mask = writable(h, $index) & h.state.csr.mstateen[$index];
                 let old = h.state.csr.hstateen[$index];
                 h.state.csr.hstateen[$index] = old & !mask | v & mask;
             },
@@ -37,8 +45,15 @@ macro_rules! registers {
         .of(Isa::H)
         .of(Isa::Ssstateen)
         .opened_by_machine(|state| opened(state, $index)),
-        // No state of user software is guarded, so that all bits are read-only 0.
-        Row::constant(number::SSTATEEN0 + $index, |_| 0)
+        // No state of user software is guarded but that of extensions.
+        Row::new(
+            number::SSTATEEN0 + $index,
+            |h| h.state.csr.sstateen & supervisor(h, $index),
+            |h, v| {
+                let mask = supervisor(h, $index);
+                h.state.csr.sstateen = h.state.csr.sstateen & !mask | v & mask;
+            },
+        )
             .of(Isa::Ssstateen)
             .opened_by_machine(|state| opened(state, $index))
             .gated(|state| opened_to_guest(state, $index)),

@@ -414,6 +414,7 @@ fn merged_bits(extensions: &[Box<dyn Extension>]) -> StandardBits {
         mideleg: a.mideleg | b.mideleg,
         mie: a.mie | b.mie,
         mip: a.mip | b.mip,
+        stateen: a.stateen | b.stateen,
         sip: a.sip | b.sip,
     })
 }
