@@ -28,11 +28,14 @@ pub enum Any<S, W> {
 impl<P: Pieces, W: FnMut()> Any<RamDisk<P>, Port<W>> {
     /// A disk in memory.
     pub fn disk(pieces: P, size: u64) -> Self {
-        let id = *b"hyp ram disk\0\0\0\0\0\0\0\0";
-        Any::Disk(Block::new(
-            RamDisk::new(pieces, size),
-            BlockOptions { queue_size: QUEUE_SIZE, id, ..BlockOptions::default() },
-        ))
+        Any::storage(RamDisk::new(pieces, size), *b"hyp ram disk\0\0\0\0\0\0\0\0")
+    }
+}
+
+impl<S: Storage, W: FnMut()> Any<S, Port<W>> {
+    /// A disk of any kind, with its name.
+    pub fn storage(storage: S, id: [u8; 20]) -> Self {
+        Any::Disk(Block::new(storage, BlockOptions { queue_size: QUEUE_SIZE, id, ..BlockOptions::default() }))
     }
 
     /// A network adapter at a cable.

@@ -1,11 +1,13 @@
 //! The guest's virtio device: its registers are here, and whoever serves its queues is connected to them.
 //!
+//! - `disk`: what is behind a disk
 //! - `local`: this process, as part of the guest's exit
 //! - `kernel`: a worker of the kernel (vhost)
 //! - `process`: a backend process (vhost-user)
 //!
 //! What kicks whoever serves is the same event in all of them; the mechanisms differ in what signals it.
 
+mod disk;
 mod kernel;
 mod local;
 mod process;
@@ -33,6 +35,7 @@ use rv_virtio::transport::mmio::offsets::QUEUE_NOTIFY;
 use crate::guest::Guest;
 use crate::memory::SharedMemory;
 use crate::{Result, crew, peer};
+use disk::Disk;
 
 /// VEIRQ of queue 0; the others follow.
 pub const FIRST_VEIRQ: u32 = 1;
@@ -40,7 +43,7 @@ pub const FIRST_VEIRQ: u32 = 1;
 const CALL: u32 = 1;
 
 /// A device as the device crate knows it, on memory of this process.
-type LocalDevice = Any<RamDisk<hyp_service::Mapped>, Port<Box<dyn FnMut() + Send>>>;
+type LocalDevice = Any<Disk, Port<Box<dyn FnMut() + Send>>>;
 
 /// What a device is made of, whoever serves it.
 struct Parts {
@@ -72,8 +75,11 @@ pub fn connect(args: &Args, guest: &Guest) -> Result<Option<Connected>> {
         return Ok(None);
     }
     let refused = |error: hyp_abi::Error| format!("the virtio device: {error}");
+    if args.real_disk && !args.mechanism.is_local() {
+        return Err(format!("{} has no disk=real: only this process serves the machine's disk", args.mechanism.name()));
+    }
     let (parts, peer) = parts(args, guest)?;
-    let identity = identity(args, &parts);
+    let identity = identity(args, &parts)?;
     let queues = identity.queue_max.iter().take_while(|size| **size > 0).count() as u32;
     let mut backend = None;
     let backing: Box<dyn Backing> = match args.mechanism {
@@ -133,9 +139,9 @@ fn parts(args: &Args, guest: &Guest) -> Result<(Parts, Option<peer::Peer>)> {
     Ok((parts, peer))
 }
 
-/// The device on memory of this process.
-fn device(args: &Args, parts: &Parts) -> LocalDevice {
-    match args.device {
+/// The device as this process serves it.
+fn device(args: &Args, parts: &Parts) -> Result<LocalDevice> {
+    Ok(match args.device {
         Device::Net => {
             // SAFETY: the cable stays mapped; this is the only end of its side in this process that is used.
             let end = unsafe { End::new(parts.backing.pointer(0), Side::Backend) };
@@ -148,13 +154,19 @@ fn device(args: &Args, parts: &Parts) -> LocalDevice {
             };
             Any::nic(Port::new(end, Box::new(wake)))
         }
-        _ => Any::disk(parts.backing.mapped(0), args.disk),
-    }
+        _ if args.real_disk => {
+            let disk = Disk::real().map_err(|error| format!("the machine's disk: {error}"))?;
+            Any::storage(disk, *b"machine disk\0\0\0\0\0\0\0\0")
+        }
+        _ => {
+            Any::storage(Disk::Ram(RamDisk::new(parts.backing.mapped(0), args.disk)), *b"hyp ram disk\0\0\0\0\0\0\0\0")
+        }
+    })
 }
 
 /// What the registers tell the driver.
-fn identity(args: &Args, parts: &Parts) -> Identity {
-    let mut identity = device(args, parts).identity();
+fn identity(args: &Args, parts: &Parts) -> Result<Identity> {
+    let mut identity = device(args, parts)?.identity();
     let choices = [
         (args.event_idx, features::EVENT_IDX),
         (args.indirect, features::INDIRECT_DESC),
@@ -163,7 +175,7 @@ fn identity(args: &Args, parts: &Parts) -> Identity {
     for (_, feature) in choices.into_iter().filter(|(offered, _)| !offered) {
         identity.features &= !feature;
     }
-    identity
+    Ok(identity)
 }
 
 /// Connects the driver's notifications: by virtual event interrupts to what `target` says, or by exits to the kick event.
