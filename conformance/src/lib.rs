@@ -5,6 +5,7 @@
 pub mod campaign;
 pub mod elf;
 pub mod foreign;
+pub mod protocol;
 pub mod suite;
 
 use rv_hart::ext::Extension;

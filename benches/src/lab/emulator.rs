@@ -4,7 +4,6 @@ use ha_iov_ext::model::{Config, Haiov};
 use rv_devices::VirtioSlot;
 use rv_devices::virtio::{Drive, DriveId, ServiceTime};
 use rv_hart::Mode;
-use rv_machine::machine::ExtensionFactory;
 use rv_machine::report::Snapshot;
 use rv_machine::{Image, Limits, Machine, MachineConfig, Software, Stop};
 

@@ -5,7 +5,7 @@
 //!
 //! Reading order: [`case`], `chapters/mod.rs` and one chapter, [`layout`], `runtime.rs`, `program.rs`, [`execute`], [`report`].
 
-mod assembler;
+pub mod assembler;
 pub mod case;
 mod chapters;
 pub mod coverage;

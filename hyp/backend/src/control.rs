@@ -53,7 +53,7 @@ pub fn run(args: &Args, channel: &Channel) -> Result<()> {
     let device = device(args, &parts)?;
     let data: &'static Data = Box::leak(Box::default());
     let kick: &'static Mutex<Option<Event>> = Box::leak(Box::default());
-    let context = wake::start(args.wake, args.hart, data, kick)?;
+    let context = wake::start(args, data, kick)?;
     let mut control = Control {
         args: *args,
         data,
@@ -180,18 +180,21 @@ impl Control {
         // SAFETY: mapped for ever, as large as the monitor says (else we fault, and end), and never referred to.
         let pieces = unsafe { Mapped::new(region.gpa, region.size, pointer.wrapping_add(region.offset as usize)) };
         self.region = region;
-        *self.data.live.lock() = Some(Live { service: Service::new(device, pieces), call: None });
+        let live = Live { service: Service::new(device, pieces), call: None };
+        self.data.change(|place| *place = Some(live));
         Ok(())
     }
 
     fn set_call(&mut self, handle: Option<Handle>, bits: Option<u32>) -> Result<()> {
-        let mut live = self.data.live.lock();
-        let live = live.as_mut().ok_or("queues need memory first")?;
-        // The same event for all queues: it is kept once.
-        if live.call.is_none() {
-            live.call = handle.map(Event::from_handle).zip(bits);
-        }
-        Ok(())
+        let call = handle.map(Event::from_handle).zip(bits);
+        self.data.change(|live| {
+            let live = live.as_mut().ok_or("queues need memory first")?;
+            // The same event for all queues: it is kept once.
+            if live.call.is_none() {
+                live.call = call;
+            }
+            Ok(())
+        })
     }
 
     /// Starts a queue, and looks at it once: its driver may have filled it before.
@@ -208,15 +211,17 @@ impl Control {
             driver: guest(ring.addresses.driver),
             device: guest(ring.addresses.device),
         };
-        let mut live = self.data.live.lock();
-        let live = live.as_mut().ok_or("queues need memory first")?;
-        live.service.negotiated(self.features);
-        live.service
-            .start(index as u16, &config, self.features, Position::START)
-            .map_err(|error| format!("queue {index}: {error}"))?;
-        if self.args.wake == Wake::Vei {
-            live.drain(1 << index);
-        }
+        let (features, look) = (self.features, self.args.wake == Wake::Vei);
+        self.data.change(|live| {
+            let live = live.as_mut().ok_or("queues need memory first")?;
+            live.service.negotiated(features);
+            let started = live.service.start(index as u16, &config, features, Position::START);
+            started.map_err(|error| format!("queue {index}: {error}"))?;
+            if look {
+                live.drain(1 << index);
+            }
+            Ok::<(), String>(())
+        })?;
         self.rings[index as usize].running = true;
         Ok(())
     }
@@ -231,11 +236,12 @@ impl Control {
         if last {
             self.data.report();
         }
-        if let Some(live) = &mut *self.data.live.lock() {
+        self.data.change(|live| {
+            let Some(live) = live else { return };
             live.service.stop(index as u16);
             if last {
                 live.service.reset();
             }
-        }
+        });
     }
 }

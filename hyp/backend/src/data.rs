@@ -1,7 +1,7 @@
 //! What the data path works with: the device, the guest's memory, and the events that tell others.
 
 use alloc::boxed::Box;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use hyp_rt::event::Event;
 use hyp_rt::println;
@@ -20,11 +20,15 @@ pub struct Live {
     pub call: Option<(Event, u32)>,
 }
 
-/// Shared by both threads, and the handler. Control holds the lock only while it changes queues.
+/// Shared by both threads, and the handler.
 #[derive(Default)]
 pub struct Data {
     /// The device, when there is one.
     pub live: Mutex<Option<Live>>,
+    /// Control waits for the lock: a data path that never sleeps lets it have it.
+    pub wanted: AtomicBool,
+    /// A handler was called while another thread had the lock: that one looks again after it has let go.
+    missed: AtomicBool,
     /// How often the data path was woken.
     pub wakes: AtomicU64,
     /// How often it has looked in vain.
@@ -58,6 +62,29 @@ fn signal(call: &Option<(Event, u32)>) {
 }
 
 impl Data {
+    /// Changes the device, from the control thread.
+    pub fn change<T>(&self, change: impl FnOnce(&mut Option<Live>) -> T) -> T {
+        self.wanted.store(true, Ordering::Relaxed);
+        let result = change(&mut self.live.lock());
+        self.wanted.store(false, Ordering::Relaxed);
+        while self.take_missed() {
+            if let Some(live) = &mut *self.live.lock() {
+                live.drain(u32::MAX);
+            }
+        }
+        result
+    }
+
+    /// A handler is about to try the lock.
+    pub fn note_missed(&self) {
+        self.missed.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether a handler has not got the lock since the last time; asked after it was let go, and by handlers that have got it.
+    pub fn take_missed(&self) -> bool {
+        self.missed.load(Ordering::SeqCst) && self.missed.swap(false, Ordering::SeqCst)
+    }
+
     /// Counts a wake, and whether it found anything.
     pub fn count(&self, served: u64) {
         // The data path alone counts, so that no atomic addition is needed.
@@ -70,9 +97,9 @@ impl Data {
 
     /// Prints what the data path has done.
     pub fn report(&self) {
-        let live = self.live.lock();
-        let Some(live) = &*live else { return };
-        let counters = live.service.device().counters();
+        let Some(counters) = self.change(|live| live.as_ref().map(|live| *live.service.device().counters())) else {
+            return;
+        };
         println!(
             "#result {{\"who\":\"backend\",\"requests\":{},\"bytes_in\":{},\"bytes_out\":{},\"errors\":{},\"batches\":{},\"interrupts\":{},\"wakes\":{},\"vain\":{}}}",
             counters.requests,

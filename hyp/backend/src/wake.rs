@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::format;
 use core::hint::spin_loop;
+use core::sync::atomic::Ordering;
 
 use hyp_rt::event::Event;
 use hyp_rt::sync::Mutex;
@@ -10,7 +11,7 @@ use hyp_rt::thread;
 use hyp_rt::vei::UserContext;
 
 use crate::Result;
-use crate::args::Wake;
+use crate::args::{Args, Wake};
 use crate::data::Data;
 
 /// Bytes of the data path's stack.
@@ -19,7 +20,8 @@ const STACK_SIZE: usize = 64 << 10;
 const HANDLER_STACK_SIZE: usize = 32 << 10;
 
 /// Starts the data path on `hart`. Where it is woken by user virtual event interrupts, the answer is its context's handle.
-pub fn start(wake: Wake, hart: usize, data: &'static Data, kick: &'static Mutex<Option<Event>>) -> Result<Option<u32>> {
+pub fn start(args: &Args, data: &'static Data, kick: &'static Mutex<Option<Event>>) -> Result<Option<u32>> {
+    let Args { wake, hart, net, .. } = *args;
     let failed = |error: hyp_abi::Error| format!("the data path's thread: {error}");
     match wake {
         Wake::Event | Wake::Poll => {
@@ -32,6 +34,14 @@ pub fn start(wake: Wake, hart: usize, data: &'static Data, kick: &'static Mutex<
             Ok(None)
         }
         Wake::Vei => {
+            if net {
+                // What the network brings comes by the event, as everywhere.
+                let receive = move || {
+                    let _ = thread::pin(hart);
+                    wait(data, kick);
+                };
+                thread::spawn(STACK_SIZE, receive).map_err(failed)?;
+            }
             let number: &'static Mutex<Option<u32>> = Box::leak(Box::default());
             thread::spawn(STACK_SIZE, move || be_interrupted(hart, data, number)).map_err(failed)?;
             loop {
@@ -47,6 +57,9 @@ pub fn start(wake: Wake, hart: usize, data: &'static Data, kick: &'static Mutex<
 /// Looks again and again.
 fn poll(data: &Data) -> ! {
     loop {
+        while data.wanted.load(Ordering::Relaxed) {
+            spin_loop();
+        }
         let served = match &mut *data.live.lock() {
             Some(live) => live.poll(),
             None => 0,
@@ -72,18 +85,19 @@ fn wait(data: &Data, kick: &Mutex<Option<Event>>) {
     }
 }
 
-/// Serves everything until the device may sleep.
+/// Serves everything until the device may sleep, and what a handler had to leave meanwhile.
 fn serve(data: &Data) -> u64 {
     let mut served = 0;
     loop {
-        match &mut *data.live.lock() {
+        let may_sleep = match &mut *data.live.lock() {
             Some(live) => {
                 served += live.drain(u32::MAX);
-                if live.service.device_mut().may_sleep() {
-                    return served;
-                }
+                live.service.device_mut().may_sleep()
             }
-            None => return served,
+            None => true,
+        };
+        if !data.take_missed() && may_sleep {
+            return served;
         }
     }
 }
@@ -92,6 +106,7 @@ fn serve(data: &Data) -> u64 {
 fn be_interrupted(hart: usize, data: &'static Data, number: &Mutex<Option<u32>>) {
     match UserContext::new(hart, HANDLER_STACK_SIZE, |vectors| handle(data, vectors)) {
         Ok(context) => {
+            context.open();
             *number.lock() = Some(context.handle().raw());
             loop {
                 if let Err(error) = context.wait() {
@@ -109,8 +124,10 @@ fn be_interrupted(hart: usize, data: &'static Data, number: &Mutex<Option<u32>>)
 
 /// Serves the queues whose vectors were sent. Wherever it runs, nobody else of this process runs on this hart.
 fn handle(data: &Data, vectors: u64) {
-    // Control may have the lock, on another hart: it looks at the queues when it is done.
+    // A handler never waits for a lock: who has it looks again when it is done.
+    data.note_missed();
     let Some(mut live) = data.live.try_lock() else { return };
+    data.take_missed();
     if let Some(live) = &mut *live {
         let served = live.drain(vectors as u32);
         data.count(served);

@@ -90,7 +90,9 @@ impl UserContext {
             frame.write(Frame { x: [0; 32], serve: call::<F>, data: data.cast(), runs: AtomicU64::new(0) });
         }
         let entry = if banked { entry_banked as *const () } else { entry_plain as *const () };
-        let spec = UserContextSpec { entry: entry as u64, scratch: frame as u64, hart: hart as u64 };
+        // The assembler puts the alignment behind the symbol.
+        let entry = (entry as usize).next_multiple_of(4) as u64;
+        let spec = UserContextSpec { entry, scratch: frame as u64, hart: hart as u64 };
         // SAFETY: the entries keep the protocol, and `frame` is as they expect it.
         let handle = unsafe { syscall(USER_CONTEXT_CREATE, [&raw const spec as usize, 0, 0]) }?;
         Ok(Self { handle: Handle::from_raw(handle), frame })

@@ -87,7 +87,8 @@ fn install(frame: *mut Frame) {
             "csrw {uscratch}, {frame}",
             utvec = const csr::UTVEC,
             uscratch = const csr::USCRATCH,
-            entry = in(reg) entry as *const () as usize,
+            // The assembler puts the alignment behind the symbol.
+            entry = in(reg) (entry as *const () as usize).next_multiple_of(4),
             frame = in(reg) frame,
             options(nostack)
         );

@@ -3,6 +3,7 @@
 pub mod campaign;
 mod elf;
 mod emit;
+pub mod protocol;
 mod suite;
 
 use std::process::ExitCode;
@@ -17,6 +18,7 @@ pub fn conformance(args: &ConformanceArgs) -> Result<ExitCode> {
         Some(ConformanceCommand::Elf(args)) => elf::elf(args),
         Some(ConformanceCommand::Campaign(args)) => campaign::campaign(args),
         Some(ConformanceCommand::Emit(args)) => emit::emit(args),
+        Some(ConformanceCommand::Protocol(args)) => protocol::protocol(args),
         None => suite::suite(&args.suite),
     }
 }

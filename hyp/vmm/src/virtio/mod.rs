@@ -19,7 +19,6 @@ use alloc::sync::Arc;
 use hyp_abi::event::{IO_EVENT_DATAMATCH, IRQ_LINE, IRQ_MESSAGE, IoEvent, IrqEvent};
 use hyp_abi::vei::{FIXED, TO_CONTEXT, TO_EVENT, VeiRoute};
 use hyp_rt::event::Event;
-use hyp_rt::process::Process;
 use hyp_rt::vei;
 use hyp_rt::vm::InterruptLine;
 use hyp_service::{Any, Port, RamDisk};
@@ -65,8 +64,6 @@ pub struct Connected {
     pub slot: Slot,
     /// The network's other end.
     pub peer: Option<peer::Peer>,
-    /// The process that serves.
-    _backend: Option<Process>,
 }
 
 /// Makes the device that the arguments ask for, and connects it with whoever serves it.
@@ -81,7 +78,6 @@ pub fn connect(args: &Args, guest: &Guest) -> Result<Option<Connected>> {
     let (parts, peer) = parts(args, guest)?;
     let identity = identity(args, &parts)?;
     let queues = identity.queue_max.iter().take_while(|size| **size > 0).count() as u32;
-    let mut backend = None;
     let backing: Box<dyn Backing> = match args.mechanism {
         Mechanism::Emulate | Mechanism::Uer | Mechanism::Virtio | Mechanism::VirtioUer => {
             Box::new(local::connect(args, guest, parts)?)
@@ -93,7 +89,6 @@ pub fn connect(args: &Args, guest: &Guest) -> Result<Option<Connected>> {
         }
         Mechanism::VhostUser | Mechanism::VhostUserPoll | Mechanism::VhostUserHcs => {
             let (front, process) = process::connect(args, guest, &parts, queues)?;
-            backend = Some(process);
             let context = front.context();
             if let Some((handle, _)) = context {
                 trust(args, guest, handle).map_err(refused)?;
@@ -103,11 +98,11 @@ pub fn connect(args: &Args, guest: &Guest) -> Result<Option<Connected>> {
                 None => (TO_EVENT, parts.kick.handle().raw(), 1 << queue),
             };
             kicks(args, guest, queues, &parts, to).map_err(refused)?;
-            Box::new(process::Backend::new(front, parts))
+            Box::new(process::Backend::new(front, process, parts))
         }
     };
     let slot = Slot::new(identity, backing, args.completion == Completion::Line);
-    Ok(Some(Connected { slot, peer, _backend: backend }))
+    Ok(Some(Connected { slot, peer }))
 }
 
 /// Puts our guest, the one that computes and the backend's handler into one trust domain: they are all ours. Only the profile without banked

@@ -33,6 +33,8 @@ pub struct Backend {
     front: Front,
     parts: Parts,
     broken: bool,
+    /// It lives as long as this.
+    _process: Process,
 }
 
 /// Starts the process, and tells it of everything but the queues.
@@ -138,8 +140,8 @@ impl Front {
 
 impl Backend {
     /// The device behind `front`.
-    pub fn new(front: Front, parts: Parts) -> Self {
-        Backend { front, parts, broken: false }
+    pub fn new(front: Front, process: Process, parts: Parts) -> Self {
+        Backend { front, parts, broken: false, _process: process }
     }
 }
 

@@ -73,6 +73,8 @@ pub enum ConformanceCommand {
     Emit(EmitArgs),
     /// Compare the emulator with others, by random programs.
     Campaign(Box<crate::conformance::campaign::CampaignArgs>),
+    /// Search every state of HA-IOV's post and notify protocol for lost wake-ups.
+    Protocol(crate::conformance::protocol::ProtocolArgs),
     /// Run test programs of others (ELF), each on a machine of its own.
     Elf(Box<ElfArgs>),
 }
