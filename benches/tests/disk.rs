@@ -72,7 +72,7 @@ fn boot(kernel: &[u8], files: &[(&str, &[u8])], append: &str, drive: Option<Driv
 }
 
 fn hosted(words: &str, drive: Option<Drive>) -> (Stop, String) {
-    let files = [("vmm", images::VMM), ("guest", images::BLOCK)];
+    let files = [("vmm", images::VMM), ("guest", images::BLOCK), ("backend", images::BACKEND)];
     let guest: String = WORK.split(' ').map(|word| format!(" g.{word}")).collect();
     boot(images::HYP, &files, &format!("device=block disk=real guest-memory=64 {words}{guest}"), drive)
 }
@@ -84,7 +84,7 @@ fn a_guest_writes_to_the_machines_disk() {
     assert_eq!(stop, Stop::Exit(0), "{output}");
     let expected = bare.bytes();
     assert!(expected[..SPAN / 3072 * 3072].chunks(512).all(|sector| sector.iter().any(|byte| *byte != 0)));
-    for mechanism in ["virtio", "virtio-uer"] {
+    for mechanism in ["virtio", "virtio-uer", "vhost-user", "vhost-user-poll"] {
         let file = TempFile::new(mechanism);
         let (stop, output) = hosted(&format!("mech={mechanism}"), Some(file.drive(false)));
         assert_eq!(stop, Stop::Exit(0), "{output}");
@@ -105,6 +105,7 @@ fn what_cannot_be_done_is_said() {
     };
     refused("mech=virtio", None, "the machine's disk: no such file or object");
     refused("mech=vhost", Some(file.drive(false)), "vhost has no disk=real");
+    refused("mech=vhost-user-hcs", Some(file.drive(false)), "vhost-user-hcs has no disk=real");
     let (stop, output) = hosted("mech=virtio", Some(file.drive(true)));
     assert_ne!(stop, Stop::Exit(0), "a disk that can't be written: {output}");
     assert!(file.bytes().iter().all(|byte| *byte == 0));

@@ -50,9 +50,10 @@ impl Mechanism {
         matches!(self, Mechanism::Uer | Mechanism::VirtioUer)
     }
 
-    /// Whether the device is served in this process.
-    pub fn is_local(self) -> bool {
-        matches!(self, Mechanism::Emulate | Mechanism::Uer | Mechanism::Virtio | Mechanism::VirtioUer)
+    /// Whether who serves the device is a thread of a process, which may wait in a system call: not the kernel, and no
+    /// handler that runs in a guest's stead.
+    pub fn may_wait(self) -> bool {
+        !matches!(self, Mechanism::Vhost | Mechanism::VhostVei | Mechanism::VhostUserHcs)
     }
 
     /// Whether the driver kicks by virtual event interrupts.
@@ -284,6 +285,8 @@ mod tests {
         };
         assert_eq!(args, expected);
         assert_eq!(Args::parse(["vmm"].into_iter()), Ok(Args::default()));
+        let real = Args { real_disk: true, ..Args::default() };
+        assert_eq!(Args::parse(["vmm", "disk=real"].into_iter()), Ok(real));
     }
 
     #[test]

@@ -1,13 +1,11 @@
 //! The guest's virtio device: its registers are here, and whoever serves its queues is connected to them.
 //!
-//! - `disk`: what is behind a disk
 //! - `local`: this process, as part of the guest's exit
 //! - `kernel`: a worker of the kernel (vhost)
 //! - `process`: a backend process (vhost-user)
 //!
 //! What kicks whoever serves is the same event in all of them; the mechanisms differ in what signals it.
 
-mod disk;
 mod kernel;
 mod local;
 mod process;
@@ -18,10 +16,11 @@ use alloc::sync::Arc;
 
 use hyp_abi::event::{IO_EVENT_DATAMATCH, IRQ_LINE, IRQ_MESSAGE, IoEvent, IrqEvent};
 use hyp_abi::vei::{FIXED, TO_CONTEXT, TO_EVENT, VeiRoute};
+use hyp_rt::disk::RealDisk;
 use hyp_rt::event::Event;
 use hyp_rt::vei;
 use hyp_rt::vm::InterruptLine;
-use hyp_service::{Any, Port, RamDisk};
+use hyp_service::{Any, Disk, Port};
 use hyp_vmm::args::{Args, Completion, Device, Mechanism};
 use hyp_vmm::device::VIRTIO;
 use hyp_vmm::device::slot::{Backing, Slot};
@@ -34,7 +33,6 @@ use rv_virtio::transport::mmio::offsets::QUEUE_NOTIFY;
 use crate::guest::Guest;
 use crate::memory::SharedMemory;
 use crate::{Result, crew, peer};
-use disk::Disk;
 
 /// VEIRQ of queue 0; the others follow.
 pub const FIRST_VEIRQ: u32 = 1;
@@ -42,7 +40,7 @@ pub const FIRST_VEIRQ: u32 = 1;
 const CALL: u32 = 1;
 
 /// A device as the device crate knows it, on memory of this process.
-type LocalDevice = Any<Disk, Port<Box<dyn FnMut() + Send>>>;
+type LocalDevice = Any<Disk<hyp_service::Mapped, RealDisk>, Port<Box<dyn FnMut() + Send>>>;
 
 /// What a device is made of, whoever serves it.
 struct Parts {
@@ -72,8 +70,8 @@ pub fn connect(args: &Args, guest: &Guest) -> Result<Option<Connected>> {
         return Ok(None);
     }
     let refused = |error: hyp_abi::Error| format!("the virtio device: {error}");
-    if args.real_disk && !args.mechanism.is_local() {
-        return Err(format!("{} has no disk=real: only this process serves the machine's disk", args.mechanism.name()));
+    if args.real_disk && !args.mechanism.may_wait() {
+        return Err(format!("{} has no disk=real: who serves it can't wait for it", args.mechanism.name()));
     }
     let (parts, peer) = parts(args, guest)?;
     let identity = identity(args, &parts)?;
@@ -150,12 +148,9 @@ fn device(args: &Args, parts: &Parts) -> Result<LocalDevice> {
             Any::nic(Port::new(end, Box::new(wake)))
         }
         _ if args.real_disk => {
-            let disk = Disk::real().map_err(|error| format!("the machine's disk: {error}"))?;
-            Any::storage(disk, *b"machine disk\0\0\0\0\0\0\0\0")
+            Any::real_disk(RealDisk::open().map_err(|error| format!("the machine's disk: {error}"))?)
         }
-        _ => {
-            Any::storage(Disk::Ram(RamDisk::new(parts.backing.mapped(0), args.disk)), *b"hyp ram disk\0\0\0\0\0\0\0\0")
-        }
+        _ => Any::ram_disk(parts.backing.mapped(0), args.disk),
     })
 }
 

@@ -176,7 +176,9 @@ fn requests_queue_up_for_one_disk_and_keep_their_order() {
         assert_eq!((driver.used(), driver.status(*number)), (done as u16 + 1, 0));
     }
     // Who looks late sees all that was done meanwhile.
-    (0..4).for_each(|sector| drop(driver.request(READ, sector, 512)));
+    for sector in 0..4 {
+        driver.request(READ, sector, 512);
+    }
     driver.kick(&mut slot, 10_000);
     slot.advance(10_000 + 2 * 1010 + 5, &driver.memory);
     assert_eq!((driver.used(), slot.next_event()), (6, Some(10_000 + 3 * 1010)));
@@ -186,7 +188,9 @@ fn requests_queue_up_for_one_disk_and_keep_their_order() {
 fn without_service_time_all_is_done_at_once() {
     let (mut slot, mut driver) = (disk(ServiceTime::NONE), Driver::new());
     driver.start(&mut slot);
-    (0..5).for_each(|sector| drop(driver.request(READ, sector, 512)));
+    for sector in 0..5 {
+        driver.request(READ, sector, 512);
+    }
     driver.kick(&mut slot, 77);
     assert_eq!((driver.used(), slot.next_event(), slot.interrupt()), (5, None, true));
     let counters = slot.counters();
