@@ -50,6 +50,12 @@ impl Mechanism {
         matches!(self, Mechanism::Uer | Mechanism::VirtioUer)
     }
 
+    /// Whether who serves the device is a thread of a process, which may wait in a system call: not the kernel, and no
+    /// handler that runs in a guest's stead.
+    pub fn may_wait(self) -> bool {
+        !matches!(self, Mechanism::Vhost | Mechanism::VhostVei | Mechanism::VhostUserHcs)
+    }
+
     /// Whether the driver kicks by virtual event interrupts.
     pub fn uses_vei(self) -> bool {
         matches!(self, Mechanism::VhostVei | Mechanism::VhostUserHcs)
@@ -100,6 +106,8 @@ pub struct Args {
     pub device: Device,
     /// Bytes of its disk.
     pub disk: u64,
+    /// The guest's disk is the machine's.
+    pub real_disk: bool,
     /// How it is told of used buffers.
     pub completion: Completion,
     /// Whether the device offers EVENT_IDX.
@@ -135,6 +143,7 @@ impl Default for Args {
             output: Output::Stdio,
             device: Device::None,
             disk: 64 << 20,
+            real_disk: false,
             completion: Completion::Message,
             event_idx: true,
             indirect: true,
@@ -160,7 +169,7 @@ const GUESTS_MAX: usize = 16;
 
 /// The arguments, for messages.
 pub const USAGE: &str = "mech=emulate|uer|virtio|virtio-uer|vhost|vhost-vei|vhost-user|vhost-user-poll|vhost-user-hcs \
-    device=none|block|net lines=N (to 1000000000) guest-memory=MiB (4 to 65536) console=stdio|capture disk=MiB (1 to 4096) \
+    device=none|block|net lines=N (to 1000000000) guest-memory=MiB (4 to 65536) console=stdio|capture disk=MiB (1 to 4096)|real \
     completion=message|line event-idx=0|1 indirect=0|1 packed=0|1 hart=N backend-hart=N peer-hart=N other-work=0|1 idle-guest=0|1 guests=N (1 to 16) \
     guest=FILE g.KEY=VALUE (for the guest)";
 
@@ -202,6 +211,7 @@ impl Args {
             "device" => {
                 self.device = choose(value, &[("none", Device::None), ("block", Device::Block), ("net", Device::Net)])?;
             }
+            "disk" if value == "real" => self.real_disk = true,
             "disk" => self.disk = mebibytes(value, 1, 4096)?,
             "completion" => {
                 self.completion = choose(value, &[("message", Completion::Message), ("line", Completion::Line)])?;
@@ -264,6 +274,7 @@ mod tests {
             output: Output::Capture,
             device: Device::Net,
             disk: 2 << 20,
+            real_disk: false,
             completion: Completion::Line,
             event_idx: false,
             indirect: false,
@@ -279,6 +290,8 @@ mod tests {
         };
         assert_eq!(args, expected);
         assert_eq!(Args::parse(["vmm"].into_iter()), Ok(Args::default()));
+        let real = Args { real_disk: true, ..Args::default() };
+        assert_eq!(Args::parse(["vmm", "disk=real"].into_iter()), Ok(real));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::lab::case::{Case, Sharing};
 use crate::lab::compose::{self, Composition};
 use crate::lab::experiment::{Experiment, Metric, Slice, Workload};
-use crate::lab::mechanism::{VHOST, VHOST_USER, VHOST_USER_HCS, VHOST_USER_POLL, VHOST_VEI, VIRTIO};
+use crate::lab::mechanism::{BARE, VHOST, VHOST_USER, VHOST_USER_HCS, VHOST_USER_POLL, VHOST_VEI, VIRTIO};
 
 const PATTERNS: &[&str] = &["read", "write", "randread", "randwrite"];
 const RANDOM: &[&str] = &["randread", "randwrite"];
@@ -17,7 +17,7 @@ pub static HCS: Experiment = Experiment {
     about: "a guest's disk traffic through virtio-blk: a polling process against one woken by user VEI and HCS",
     headline: "virtio-blk over HA-IOV increases by 20 % on average with small blocks (fio: read, write, randread, randwrite)",
     size_is: "bytes of a block",
-    mechanisms: &[&VIRTIO, &VHOST, &VHOST_VEI, &VHOST_USER, &VHOST_USER_POLL, &VHOST_USER_HCS],
+    mechanisms: &[&BARE, &VIRTIO, &VHOST, &VHOST_VEI, &VHOST_USER, &VHOST_USER_POLL, &VHOST_USER_HCS],
     classic: Some(&VHOST_USER_POLL),
     subject: Some(&VHOST_USER_HCS),
     workloads: &[

@@ -142,6 +142,7 @@ fn compose(case: &Case) -> Result<Composition, String> {
         kernel: image("hyp")?,
         archive: vec![("vmm", image("vmm")?), ("guest", guest(operation, case.size))],
         append,
+        disk: None,
         map_cache: None,
         span: Span::Markers,
         insns_max: 500_000_000 + case.size * 1_000_000,
