@@ -40,8 +40,8 @@ pub extern "C" fn main(argument: usize) {
 
 impl Worker {
     /// A worker without queues.
-    pub fn new(device: Device, guest: KernelMemory, shared: Arc<Shared>, live: Counted) -> Self {
-        Self { service: Service::new(device, guest), shared, _live: live }
+    pub fn new(service: Service<Device, KernelMemory>, shared: Arc<Shared>, live: Counted) -> Self {
+        Self { service, shared, _live: live }
     }
 
     fn run(&mut self) {

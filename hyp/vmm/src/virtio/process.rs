@@ -67,7 +67,8 @@ fn arguments(args: &Args) -> String {
         Mechanism::VhostUserHcs => "vei",
         _ => "event",
     };
-    format!("device={device} disk={} hart={} wake={wake}", args.disk, args.backend_hart)
+    let silence = u8::from(args.suppression.silences());
+    format!("device={device} disk={} hart={} wake={wake} silence={silence}", args.disk, args.backend_hart)
 }
 
 fn send(channel: &Channel, bytes: &[u8], handles: &[u32]) -> Result<()> {
