@@ -2,6 +2,8 @@
 //! about their machine by a device tree, and speak to whoever runs them by the SBI alone.
 #![no_std]
 
+use copy as _;
+
 pub mod args;
 pub mod latency;
 
@@ -9,8 +11,6 @@ pub mod latency;
 pub mod clock;
 #[cfg(target_arch = "riscv64")]
 pub mod console;
-#[cfg(target_arch = "riscv64")]
-mod copy;
 #[cfg(target_arch = "riscv64")]
 pub mod interrupts;
 #[cfg(target_arch = "riscv64")]

@@ -21,6 +21,8 @@ pub struct Config {
     pub count: u64,
     /// `nodelay`: whether small segments are sent at once.
     pub nodelay: bool,
+    /// `flow`: whether datagrams of a stream go to the device without a socket between.
+    pub flow: bool,
     /// `csum`: whether checksums are left to the device.
     checksum: bool,
     /// `mergeable`: whether frames may arrive in several buffers.
@@ -38,6 +40,7 @@ impl Config {
             size: 64,
             count: 1000,
             nodelay: false,
+            flow: true,
             checksum: true,
             mergeable: true,
             batch: 1,
@@ -49,6 +52,7 @@ impl Config {
                 "size" => config.size = word.within(1, SIZE_MAX as u64)? as usize,
                 "count" => config.count = word.within(1, 1 << 28)?,
                 "nodelay" => config.nodelay = word.switch()?,
+                "flow" => config.flow = word.switch()?,
                 "csum" => config.checksum = word.switch()?,
                 "mergeable" => config.mergeable = word.switch()?,
                 "batch" => config.batch = word.within(1, u64::from(u32::MAX))? as u32,
@@ -71,7 +75,7 @@ impl Config {
 
     /// What the client does.
     pub const fn workload(&self) -> Options {
-        let Self { test, size, count, nodelay, .. } = *self;
-        Options { test, size, count, nodelay, seed: self.common.seed }
+        let Self { test, size, count, nodelay, flow, .. } = *self;
+        Options { test, size, count, nodelay, flow, seed: self.common.seed }
     }
 }

@@ -2,8 +2,9 @@
 
 use netload::smoltcp::phy::{Checksum, Device, DeviceCapabilities, Medium, RxToken, TxToken};
 use netload::smoltcp::time::Instant;
+use netload::{Link, Partial};
 use virtio::Error;
-use virtio::net::{Frame, Net, Receiver, Transmitter};
+use virtio::net::{Frame, Net, Offload, Receiver, Transmitter};
 
 const ETHERNET_HEADER: usize = 14;
 
@@ -92,5 +93,18 @@ impl Device for Port {
     #[inline]
     fn capabilities(&self) -> DeviceCapabilities {
         self.capabilities.clone()
+    }
+}
+
+impl Link for Port {
+    #[inline]
+    fn send(&mut self, len: usize, partial: Partial, fill: impl FnOnce(&mut [u8])) -> bool {
+        let transmitter = &mut self.net.transmitter;
+        let room = Self::note(&mut self.error, transmitter.has_room()) == Some(true);
+        if room {
+            let Partial { start, offset } = partial;
+            transmitter.transmit_offloaded(len, Some(Offload { start, offset }), fill);
+        }
+        room
     }
 }

@@ -2,7 +2,7 @@
 //! checks, and says at the end what arrived.
 //!
 //! Words of the command line, beside those of every guest: `test=udp_stream|tcp_stream|udp_rr|tcp_rr`, `size`,
-//! `count`, `nodelay`, `csum`, `mergeable`, `batch`.
+//! `count`, `nodelay`, `flow`, `csum`, `mergeable`, `batch`.
 #![no_std]
 #![no_main]
 
@@ -186,7 +186,7 @@ fn report(config: &Config, port: &Port, measured: &Counts, outcome: &Outcome, la
     let Summary { messages: arrived, lost, duplicate, corrupt, .. } = server;
     console::print(format_args!(
         "#result {{\"who\":\"guest\",\"workload\":\"net\",\"test\":\"{}\",\"size\":{},\"mtu\":{},\"event_idx\":{},\
-         \"indirect\":{},\"packed\":{},\"poll\":{},\"nodelay\":{},\"ops\":{messages},\"bytes\":{bytes},\
+         \"indirect\":{},\"packed\":{},\"poll\":{},\"nodelay\":{},\"flow\":{},\"ops\":{messages},\"bytes\":{bytes},\
          \"cycles\":{cycles},\"errors\":{},\"kicks\":{kicks},\"interrupts\":{interrupts},\"frames_sent\":{sent},\
          \"frames_received\":{received},\"retries\":{retries},\"arrived\":{arrived},\"lost\":{lost},\
          \"duplicate\":{duplicate},\"corrupt\":{corrupt},\"bad_checksums\":{},{}}}",
@@ -198,6 +198,7 @@ fn report(config: &Config, port: &Port, measured: &Counts, outcome: &Outcome, la
         layout.packed,
         config.common.poll,
         config.nodelay,
+        config.flow,
         errors(config, outcome),
         port.net.receiver.counts().1,
         latencies.sorted(),

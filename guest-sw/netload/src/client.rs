@@ -4,6 +4,7 @@ use smoltcp::phy::Device;
 use smoltcp::socket::{tcp, udp};
 use smoltcp::wire::IpEndpoint;
 
+use crate::flow::{Flow, Link};
 use crate::payload::same;
 use crate::stack::{Address, Memory, Stack};
 use crate::wire::{HEADER_SIZE, Header, Kind, Opening, SUMMARY_SIZE, Summary, Test};
@@ -58,6 +59,8 @@ pub struct Client {
     stack: Stack,
     options: Options,
     server: IpEndpoint,
+    /// What a stream of datagrams is sent by, if not by the socket.
+    flow: Option<Flow>,
     phase: Phase,
     outcome: Outcome,
     /// Of datagrams: when the last one that wants an answer is sent again, and how often it was.
@@ -97,6 +100,9 @@ impl Client {
         let wanted = (options.test.is_udp(), !options.test.is_udp());
         let mut stack = Stack::new(device, memory, address, wanted, options.seed);
         stack.payload.make(options.seed, options.size);
+        let offloaded = !device.capabilities().checksum.udp.tx();
+        let by_flow = options.flow && offloaded && options.test == Test::UdpStream;
+        let flow = by_flow.then(|| Flow::new((address, OWN_PORT), (server, PORT), options.size));
         let server = IpEndpoint::new(server.ip(), PORT);
         if let Some(handle) = stack.udp {
             let socket = stack.sockets.get_mut::<udp::Socket<'_>>(handle);
@@ -113,6 +119,7 @@ impl Client {
             stack,
             options: *options,
             server,
+            flow,
             phase: Phase::Opening,
             outcome: Outcome::default(),
             deadline: 0,
@@ -133,7 +140,7 @@ impl Client {
 
     /// Goes on. `latency` gets the time of every answered message.
     #[inline]
-    pub fn poll<D: Device>(&mut self, now: u64, device: &mut D, latency: &mut impl FnMut(u64)) -> Poll {
+    pub fn poll<D: Link>(&mut self, now: u64, device: &mut D, latency: &mut impl FnMut(u64)) -> Poll {
         match (self.phase, self.options.test) {
             (Phase::Running, Test::UdpStream) => self.udp_stream(now, device),
             (Phase::Running, Test::TcpStream) => self.tcp_stream(now, device),
@@ -182,7 +189,10 @@ impl Client {
         socket.send_with(size, server, fill).is_ok()
     }
 
-    fn udp_stream<D: Device>(&mut self, now: u64, device: &mut D) -> Poll {
+    fn udp_stream<D: Link>(&mut self, now: u64, device: &mut D) -> Poll {
+        if self.flow.is_some() {
+            return self.udp_flow(now, device);
+        }
         let size = self.options.size;
         for _ in 0..BURST {
             if self.outcome.messages == self.options.count {
@@ -203,6 +213,31 @@ impl Client {
         // Nothing but address resolution comes, so a look now and then is enough.
         self.stack.take_in(now, device);
         Poll::Busy
+    }
+
+    /// The same without the socket.
+    #[inline]
+    fn udp_flow<D: Link>(&mut self, now: u64, device: &mut D) -> Poll {
+        let Self { flow: Some(flow), options: Options { size, count, .. }, outcome, stack, .. } = self else {
+            return Poll::Failed("no flow");
+        };
+        let mut sequence = outcome.messages;
+        let burst_end = (sequence + BURST as u64).min(*count);
+        while sequence < burst_end {
+            let header = Header { kind: Kind::Data, size: *size as u32, sequence };
+            let payload = stack.payload.message(sequence, *size - HEADER_SIZE);
+            if !flow.send(device, &header.to_bytes(), payload) {
+                break;
+            }
+            sequence += 1;
+        }
+        outcome.bytes += (sequence - outcome.messages) * *size as u64;
+        outcome.messages = sequence;
+        if sequence == *count {
+            return self.udp_drain(now, device);
+        }
+        let progress = self.stack.take_in(now, device);
+        if progress || sequence == burst_end { Poll::Busy } else { self.waiting(now, None) }
     }
 
     fn udp_drain<D: Device>(&mut self, now: u64, device: &mut D) -> Poll {

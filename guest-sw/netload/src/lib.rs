@@ -10,12 +10,14 @@
 #![no_std]
 
 mod client;
+mod flow;
 pub mod payload;
 mod server;
 mod stack;
 pub mod wire;
 
 pub use client::{Client, Outcome};
+pub use flow::{Flow, Link, Partial};
 pub use server::{Report, Server};
 pub use smoltcp;
 pub use stack::{Address, Memory};
@@ -43,6 +45,8 @@ pub struct Options {
     pub count: u64,
     /// Whether small segments are sent at once, as by netperf's `-D`.
     pub nodelay: bool,
+    /// Whether `UDP_STREAM` sends by a [`Flow`], where the device completes checksums; else through a socket.
+    pub flow: bool,
     /// What payload is made from.
     pub seed: u64,
 }

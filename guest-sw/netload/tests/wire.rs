@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use netload::smoltcp::phy::{self, Device, DeviceCapabilities, Medium};
 use netload::smoltcp::time::Instant;
-use netload::{Client, GUEST, Memory, Options, Outcome, PEER, Poll, Report, Server, Test};
+use netload::smoltcp::wire::{EthernetFrame, Ipv4Packet, UdpPacket};
+use netload::{Client, GUEST, Link, Memory, Options, Outcome, PEER, Partial, Poll, Report, Server, Test};
 
 type Frames = Rc<RefCell<VecDeque<Vec<u8>>>>;
 
@@ -95,12 +96,39 @@ impl Device for Wire {
     }
 }
 
+impl Link for Wire {
+    fn send(&mut self, len: usize, partial: Partial, fill: impl FnOnce(&mut [u8])) -> bool {
+        let Some(token) = self.transmit(Instant::ZERO) else { return false };
+        phy::TxToken::consume(token, len, |frame| {
+            fill(frame);
+            // What a device does: everything from `start` on is summed, with what is in the checksum's place.
+            let (start, field) = (usize::from(partial.start), usize::from(partial.start + partial.offset));
+            let pairs =
+                frame[start..].chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0)));
+            let mut sum: u32 = pairs.sum();
+            while sum > 0xffff {
+                sum = (sum & 0xffff) + (sum >> 16);
+            }
+            frame[field..field + 2].copy_from_slice(&(!sum as u16).to_be_bytes());
+            assert!(headers_are_right(frame), "{frame:02x?}");
+        });
+        true
+    }
+}
+
+/// Whether smoltcp finds a datagram's headers and checksums right.
+fn headers_are_right(frame: &[u8]) -> bool {
+    let packet = Ipv4Packet::new_checked(EthernetFrame::new_checked(frame).unwrap().payload()).unwrap();
+    let datagram = UdpPacket::new_checked(packet.payload()).unwrap();
+    packet.verify_checksum() && datagram.verify_checksum(&packet.src_addr().into(), &packet.dst_addr().into())
+}
+
 fn memory() -> &'static mut Memory {
     Box::leak(Box::new(Memory::EMPTY))
 }
 
 fn options(test: Test, size: usize, count: u64) -> Options {
-    Options { test, size, count, nodelay: false, seed: 42 }
+    Options { test, size, count, nodelay: false, flow: false, seed: 42 }
 }
 
 struct Ran {
@@ -178,6 +206,16 @@ fn datagrams_are_never_put_together_and_writes_are() {
     let nodelay = Options { nodelay: true, ..options(Test::TcpStream, 64, 5000) };
     let ran = run(&nodelay, Faults::default());
     assert!(ran.frames > 2000, "{} frames", ran.frames);
+}
+
+#[test]
+fn flows_deliver_as_sockets_do() {
+    for size in [16, 17, 64, 1473, 16384] {
+        let sent = run(&Options { flow: true, ..options(Test::UdpStream, size, 300) }, Faults::default());
+        let Outcome { messages, bytes, corrupt, server, .. } = sent.outcome;
+        assert_eq!((messages, bytes, corrupt), (300, 300 * size as u64, 0));
+        assert_eq!((server.messages, server.lost, server.corrupt), (300, 0, 0), "{size} bytes");
+    }
 }
 
 #[test]

@@ -206,7 +206,7 @@ impl Receiver {
     fn give_back(&mut self) {
         if let Some(token) = self.queue.next_token() {
             let address = self.buffer(token) as usize;
-            self.queue.add(&[Buffer { address, len: self.buffer_size as u32, written: true }]);
+            self.queue.add_one(&Buffer { address, len: self.buffer_size as u32, written: true });
             self.unkicked += 1;
             if self.unkicked >= self.queue.size() / 4 {
                 self.flush();
@@ -330,6 +330,16 @@ impl Frame {
     }
 }
 
+/// A checksum that is left to the device: that of all from `start` on, which belongs `offset` bytes from there. The
+/// sum of what isn't in that part (the pseudo header) is there already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offload {
+    /// Where the part begins in the frame.
+    pub start: u16,
+    /// Where the checksum is, from there.
+    pub offset: u16,
+}
+
 /// The half that transmits.
 #[derive(Debug)]
 pub struct Transmitter {
@@ -394,6 +404,27 @@ impl Transmitter {
     /// Transmits a frame of `len` bytes that `fill` writes. There must be room for it.
     #[inline]
     pub fn transmit<R>(&mut self, len: usize, fill: impl FnOnce(&mut [u8]) -> R) -> R {
+        self.put(len, fill, |frame| {
+            let part = checksum::transport(frame)?;
+            checksum::prepare(frame, &part);
+            Some(Offload { start: part.start as u16, offset: part.checksum as u16 })
+        })
+    }
+
+    /// The same for a frame whose checksum's place is known; its sender has put the pseudo header's sum there, if the
+    /// device takes checksums at all.
+    #[inline]
+    pub fn transmit_offloaded<R>(&mut self, len: usize, part: Option<Offload>, fill: impl FnOnce(&mut [u8]) -> R) -> R {
+        self.put(len, fill, |_| part)
+    }
+
+    #[inline(always)]
+    fn put<R>(
+        &mut self,
+        len: usize,
+        fill: impl FnOnce(&mut [u8]) -> R,
+        part: impl FnOnce(&mut [u8]) -> Option<Offload>,
+    ) -> R {
         assert!(len <= self.frame_max);
         let token = self.queue.next_token().expect("room for a frame");
         // SAFETY: there is a buffer for each token.
@@ -401,15 +432,10 @@ impl Transmitter {
         // SAFETY: the driver's while its token is free, and long enough.
         let frame = unsafe { slice::from_raw_parts_mut(buffer.add(HEADER_SIZE), len) };
         let result = fill(frame);
-        let part = if self.offload { checksum::transport(frame) } else { None };
+        let part = if self.offload { part(frame) } else { None };
         // No segmentation; the rest of the header stays zero.
-        let (flags, start, offset) = match part {
-            Some(part) => {
-                checksum::prepare(frame, &part);
-                (u16::from(NEEDS_CHECKSUM), part.start as u16, part.checksum as u16)
-            }
-            None => (0, 0, 0),
-        };
+        let flags = if part.is_some() { u16::from(NEEDS_CHECKSUM) } else { 0 };
+        let Offload { start, offset } = part.unwrap_or_default();
         let header: *mut u16 = buffer.cast();
         // SAFETY: the header's half-words; buffers begin at even addresses.
         unsafe {
@@ -418,7 +444,7 @@ impl Transmitter {
             ptr::write(header.add(4), offset);
         }
         let buffer = Buffer { address: buffer as usize, len: (HEADER_SIZE + len) as u32, written: false };
-        self.queue.add(&[buffer]);
+        self.queue.add_one(&buffer);
         self.in_flight += 1;
         self.frames += 1;
         self.unkicked += 1;

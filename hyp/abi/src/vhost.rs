@@ -15,6 +15,9 @@ pub const WIRE: u32 = 1 << 30;
 /// Bit of the kick event: the kernel wants the worker.
 pub const CONTROL: u32 = 1 << 31;
 
+/// Flag of a device: drivers are never asked for no notifications, however busy the worker is.
+pub const NEVER_SILENT: u64 = 1;
+
 /// Argument of `VHOST_CREATE`. All numbers of objects are handles.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
@@ -41,6 +44,8 @@ pub struct VhostSpec {
     pub memory_size: u64,
     /// Bytes of the disk.
     pub disk_size: u64,
+    /// [`NEVER_SILENT`], or 0.
+    pub flags: u64,
 }
 
 /// Argument of `VHOST_QUEUE`: the queue is the worker's until `VHOST_STOP`.

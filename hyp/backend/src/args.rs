@@ -1,4 +1,4 @@
-//! What the backend is asked to be: `device=block|net disk=BYTES|real hart=N wake=event|poll|vei`.
+//! What the backend is asked to be: `device=block|net disk=BYTES|real hart=N wake=event|poll|vei silence=0|1`.
 
 use alloc::format;
 use alloc::string::String;
@@ -27,16 +27,18 @@ pub struct Args {
     pub hart: usize,
     /// How it learns of work.
     pub wake: Wake,
+    /// Whether drivers are asked for no notifications while they are served.
+    pub silence: bool,
 }
 
 impl Args {
     /// Parses the words behind the program's name.
     pub fn parse<'a>(words: impl Iterator<Item = &'a str>) -> Result<Args, String> {
-        let mut args = Args { net: false, disk: 0, real_disk: false, hart: 0, wake: Wake::Event };
+        let mut args = Args { net: false, disk: 0, real_disk: false, hart: 0, wake: Wake::Event, silence: true };
         for word in words.skip(1) {
             args.set(word).ok_or_else(|| {
                 format!(
-                    "bad argument `{word}`; arguments are: device=block|net disk=BYTES|real hart=N wake=event|poll|vei"
+                    "bad argument `{word}`; arguments are: device=block|net disk=BYTES|real hart=N wake=event|poll|vei silence=0|1"
                 )
             })?;
         }
@@ -53,6 +55,8 @@ impl Args {
             ("wake", "event") => self.wake = Wake::Event,
             ("wake", "poll") => self.wake = Wake::Poll,
             ("wake", "vei") => self.wake = Wake::Vei,
+            ("silence", "0") => self.silence = false,
+            ("silence", "1") => self.silence = true,
             _ => return None,
         }
         Some(())

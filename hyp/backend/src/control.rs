@@ -184,7 +184,7 @@ impl Control {
         // SAFETY: mapped for ever, as large as the monitor says (else we fault, and end), and never referred to.
         let pieces = unsafe { Mapped::new(region.gpa, region.size, pointer.wrapping_add(region.offset as usize)) };
         self.region = region;
-        let live = Live { service: Service::new(device, pieces), call: None };
+        let live = Live { service: Service::new(device, pieces).silencing(self.args.silence), call: None };
         self.data.change(|place| *place = Some(live));
         Ok(())
     }

@@ -13,6 +13,8 @@
 
 extern crate alloc;
 
+use copy as _;
+
 mod arch;
 mod boot;
 mod console;

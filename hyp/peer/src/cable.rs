@@ -27,12 +27,33 @@ pub struct Cable {
     outgoing: Buffer,
 }
 
-/// Room for a frame, made once.
-type Buffer = Box<[u8; FRAME_MAX]>;
+/// Room for a frame, made once; with some more, so that it can be aligned as what it is copied from or to.
+type Buffer = Box<Room64>;
+
+#[repr(C, align(64))]
+struct Room64([u8; FRAME_MAX + WORD]);
+
+const WORD: usize = 8;
+/// Bytes of IPv4's header, and of those behind it.
+const IPV4: usize = 20;
+const UDP: usize = 8;
+const TCP: usize = 20;
+/// Where IPv4's header says what is behind it, and TCP's number there.
+const PROTOCOL: usize = ETHERNET + 9;
+const IS_TCP: u8 = 6;
+
+/// Where a frame's payload begins: what is best aligned, for it is copied most.
+fn payload(frame: &[u8]) -> usize {
+    ETHERNET + IPV4 + if frame.get(PROTOCOL) == Some(&IS_TCP) { TCP } else { UDP }
+}
+
+fn buffer() -> Buffer {
+    Box::new(Room64([0; FRAME_MAX + WORD]))
+}
 
 impl Cable {
     pub fn new(end: End, other: Event, bits: u32) -> Self {
-        Cable { end, other, bits, incoming: Box::new([0; FRAME_MAX]), outgoing: Box::new([0; FRAME_MAX]) }
+        Cable { end, other, bits, incoming: buffer(), outgoing: buffer() }
     }
 
     fn parts(&mut self) -> (&mut Consumer, &mut Buffer, Room<'_>) {
@@ -60,7 +81,8 @@ pub struct Received<'a> {
 impl RxToken for Received<'_> {
     fn consume<R, F: FnOnce(&[u8]) -> R>(self, take: F) -> R {
         let len = self.frame.len().saturating_sub(HEADER).min(FRAME_MAX);
-        let bytes = &mut self.buffer[..len];
+        let shift = (self.frame.as_ptr() as usize + HEADER) % WORD;
+        let bytes = &mut self.buffer.0[shift..shift + len];
         let whole = self.frame.copy(HEADER, bytes);
         self.frame.release();
         take(if whole { bytes } else { &[] })
@@ -78,9 +100,12 @@ pub struct Room<'a> {
 impl TxToken for Room<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, fill: F) -> R {
         let len = len.min(FRAME_MAX);
-        let bytes = &mut self.buffer[..len];
+        // Where UDP's payload is aligned, whose frames are the largest that are sent from here.
+        let shift = WORD - (ETHERNET + IPV4 + UDP) % WORD;
+        let bytes = &mut self.buffer.0[shift..shift + len];
         let result = fill(bytes);
-        let sent = self.sender.send(HEADER + len, |to| {
+        let like = 0usize.wrapping_sub(HEADER + payload(bytes));
+        let sent = self.sender.send(HEADER + len, like, |to| {
             let mut header = [0; HEADER];
             header[0] = DATA_VALID;
             // SAFETY: the place of header and frame.

@@ -11,6 +11,8 @@
 
 extern crate alloc;
 
+use copy as _;
+
 pub mod channel;
 pub mod console;
 pub mod disk;

@@ -76,6 +76,19 @@ impl<P: Pieces> GuestMemory for Memory<P> {
     }
 
     #[inline]
+    fn read_array<const N: usize>(&self, address: GuestAddress) -> Result<[u8; N], MemoryError> {
+        match self.0.piece(address, N) {
+            // SAFETY: so many bytes of memory that nobody has references to; bytes have no alignment.
+            Some((from, count)) if count == N => Ok(unsafe { ptr::read(from.cast()) }),
+            _ => {
+                let mut bytes = [0; N];
+                self.read(address, &mut bytes)?;
+                Ok(bytes)
+            }
+        }
+    }
+
+    #[inline]
     fn pointer(&self, address: GuestAddress, len: usize) -> Option<(*mut u8, usize)> {
         self.0.piece(address, len)
     }

@@ -26,12 +26,22 @@ pub struct Service<D, P: Pieces> {
     memory: Memory<P>,
     queues: [Option<Queue<Memory<P>>>; QUEUES_MAX],
     broken: bool,
+    /// While a queue is served its driver is asked for no notifications.
+    silences: bool,
 }
 
 impl<D: Device, P: Pieces> Service<D, P> {
     /// A device without queues.
     pub fn new(device: D, pieces: P) -> Self {
-        Service { device, memory: Memory::new(pieces), queues: [const { None }; QUEUES_MAX], broken: false }
+        let queues = [const { None }; QUEUES_MAX];
+        Service { device, memory: Memory::new(pieces), queues, broken: false, silences: true }
+    }
+
+    /// Whether drivers are asked for no notifications while their queues are served, as they are if nothing else is said. A device is free not to
+    /// ask: then each batch that a driver makes available is a notification, unless event indices say otherwise.
+    #[must_use]
+    pub fn silencing(self, silences: bool) -> Self {
+        Service { silences, ..self }
     }
 
     /// The device.
@@ -96,7 +106,8 @@ impl<D: Device, P: Pieces> Service<D, P> {
     /// A driver has broken a queue. It is told only once.
     #[inline]
     pub fn serve(&mut self, bits: u32) -> Result<Turn, QueueError> {
-        self.each(bits, |device, index, queue, memory| turn(device, index, queue, memory, BUDGET))
+        let serve = if self.silences { turn::<D, Memory<P>> } else { answer::<D, Memory<P>> };
+        self.each(bits, |device, index, queue, memory| serve(device, index, queue, memory, BUDGET))
     }
 
     /// Serves queue `index` while the guest stands still: as part of its own notification.

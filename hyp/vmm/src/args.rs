@@ -91,6 +91,24 @@ pub enum Completion {
     Line,
 }
 
+/// How a device that is busy keeps its driver from notifying it: the same in all mechanisms but polling, where the driver is always kept from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Suppression {
+    /// By event indices, which the device offers.
+    EventIdx,
+    /// By the rings' flags.
+    Flags,
+    /// Not at all: every batch that the driver makes available is a notification.
+    None,
+}
+
+impl Suppression {
+    /// Whether devices ask for silence at all.
+    pub fn silences(self) -> bool {
+        self != Suppression::None
+    }
+}
+
 /// All arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Args {
@@ -110,8 +128,8 @@ pub struct Args {
     pub real_disk: bool,
     /// How it is told of used buffers.
     pub completion: Completion,
-    /// Whether the device offers EVENT_IDX.
-    pub event_idx: bool,
+    /// How needless notifications are kept away.
+    pub suppression: Suppression,
     /// Whether it offers indirect descriptors.
     pub indirect: bool,
     /// Whether it offers packed rings.
@@ -145,7 +163,7 @@ impl Default for Args {
             disk: 64 << 20,
             real_disk: false,
             completion: Completion::Message,
-            event_idx: true,
+            suppression: Suppression::EventIdx,
             indirect: true,
             packed: false,
             hart: None,
@@ -170,7 +188,7 @@ const GUESTS_MAX: usize = 16;
 /// The arguments, for messages.
 pub const USAGE: &str = "mech=emulate|uer|virtio|virtio-uer|vhost|vhost-vei|vhost-user|vhost-user-poll|vhost-user-hcs \
     device=none|block|net lines=N (to 1000000000) guest-memory=MiB (4 to 65536) console=stdio|capture disk=MiB (1 to 4096)|real \
-    completion=message|line event-idx=0|1 indirect=0|1 packed=0|1 hart=N backend-hart=N peer-hart=N other-work=0|1 idle-guest=0|1 guests=N (1 to 16) \
+    completion=message|line suppression=event-idx|flags|none indirect=0|1 packed=0|1 hart=N backend-hart=N peer-hart=N other-work=0|1 idle-guest=0|1 guests=N (1 to 16) \
     guest=FILE g.KEY=VALUE (for the guest)";
 
 /// An argument that can't be used.
@@ -216,7 +234,11 @@ impl Args {
             "completion" => {
                 self.completion = choose(value, &[("message", Completion::Message), ("line", Completion::Line)])?;
             }
-            "event-idx" => self.event_idx = flag(value)?,
+            "suppression" => {
+                let choices =
+                    [("event-idx", Suppression::EventIdx), ("flags", Suppression::Flags), ("none", Suppression::None)];
+                self.suppression = choose(value, &choices)?;
+            }
             "indirect" => self.indirect = flag(value)?,
             "packed" => self.packed = flag(value)?,
             "hart" => self.hart = Some(hart(value)?),
@@ -264,7 +286,7 @@ mod tests {
 
     #[test]
     fn all_arguments() {
-        let words = "vmm mech=vhost-vei lines=5 guest-memory=1024 console=capture device=net disk=2 completion=line event-idx=0 \
+        let words = "vmm mech=vhost-vei lines=5 guest-memory=1024 console=capture device=net disk=2 completion=line suppression=none \
             indirect=0 packed=1 hart=0 backend-hart=3 peer-hart=1 other-work=1 idle-guest=0 guests=4 guest=net g.test=udp_rr g.size=64 init=vmm bank=0";
         let args = Args::parse(words.split_whitespace()).unwrap();
         let expected = Args {
@@ -276,7 +298,7 @@ mod tests {
             disk: 2 << 20,
             real_disk: false,
             completion: Completion::Line,
-            event_idx: false,
+            suppression: Suppression::None,
             indirect: false,
             packed: true,
             hart: Some(0),
@@ -320,6 +342,7 @@ mod tests {
             "guests=17",
             "guest=",
             "completion=never",
+            "suppression=1",
         ];
         for word in bad.into_iter().chain(["stray", "--help", ""]) {
             assert_eq!(Args::parse(["vmm", word].into_iter()), Err(BadArgument(word)));

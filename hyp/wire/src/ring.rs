@@ -1,10 +1,11 @@
 //! A ring of frames with one producer and one consumer.
 //!
-//! Positions count bytes and never wrap (32 bits are compared modulo 2^32); a frame is a length and its bytes, padded to 8. A frame does not go
-//! around the end of the ring: the length [`SKIP`] there says to go on at the beginning.
+//! Positions count bytes and never wrap (32 bits are compared modulo 2^32); a frame is a prefix (length, and how many bytes are left out before
+//! the frame) and its bytes, padded to 8. Bytes are left out so that a frame is aligned as its sender's copy of it: copies go by words then. A
+//! frame does not go around the end of the ring: the length [`SKIP`] there says to go on at the beginning.
 
 use core::ptr;
-use core::sync::atomic::{AtomicU32, Ordering, fence};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 use crate::FRAME_MAX;
 
@@ -16,8 +17,10 @@ const CONSUMED: usize = LINE;
 const WAITING: usize = 2 * LINE;
 /// In the place of a length: the rest of the ring is not used.
 const SKIP: u32 = u32::MAX;
-/// Bytes of a length, with padding.
+/// Bytes of length and shift.
 const PREFIX: usize = 8;
+/// What alignment is about.
+const WORD: usize = 8;
 
 /// A ring's memory.
 #[derive(Debug)]
@@ -64,15 +67,16 @@ impl Ring {
         unsafe { self.memory.add(HEADER + offset) }
     }
 
-    fn length(&self, offset: usize) -> &AtomicU32 {
+    /// Length in the lower half, shift in the upper one.
+    fn prefix(&self, offset: usize) -> &AtomicU64 {
         // SAFETY: offsets are multiples of 8 below the capacity.
-        unsafe { AtomicU32::from_ptr(self.place(offset, 4).cast()) }
+        unsafe { AtomicU64::from_ptr(self.place(offset, PREFIX).cast()) }
     }
 }
 
-/// What a frame of `len` bytes takes.
+/// What a frame of `len` bytes takes, with the bytes that are left out before it.
 fn room(len: usize) -> usize {
-    PREFIX + len.next_multiple_of(8)
+    PREFIX + len.next_multiple_of(WORD)
 }
 
 /// The sending end of a ring.
@@ -88,16 +92,24 @@ impl Producer {
         Producer(unsafe { Ring::new(memory, size, PRODUCED) })
     }
 
-    /// Sends a frame of `len` bytes, which `fill` writes to the pointer that it gets. `None` if there is no room or the frame is too long, and
+    /// Sends a frame of `len` bytes, which `fill` writes to the pointer that it gets; that is aligned as the address `like` is, modulo 8. `None` if there is no room or the frame is too long, and
     /// `fill` isn't called then; else whether the other side sleeps and must be woken. If `fill` fails, nothing is sent.
     ///
     /// # Errors
     /// What `fill` says.
-    pub fn send<E>(&mut self, len: usize, fill: impl FnOnce(*mut u8) -> Result<(), E>) -> Result<Option<bool>, E> {
-        let Some(start) = self.reserve(len) else { return Ok(None) };
-        fill(self.0.place(self.0.offset(start) + PREFIX, len))?;
-        self.0.length(self.0.offset(start)).store(len as u32, Ordering::Relaxed);
-        self.0.own = start.wrapping_add(room(len) as u32);
+    #[inline]
+    pub fn send<E>(
+        &mut self,
+        len: usize,
+        like: usize,
+        fill: impl FnOnce(*mut u8) -> Result<(), E>,
+    ) -> Result<Option<bool>, E> {
+        let shift = like % WORD;
+        let Some(start) = self.reserve(len, shift) else { return Ok(None) };
+        let offset = self.0.offset(start);
+        fill(self.0.place(offset + PREFIX + shift, len))?;
+        self.0.prefix(offset).store(len as u64 | (shift as u64) << 32, Ordering::Relaxed);
+        self.0.own = start.wrapping_add(room(shift + len) as u32);
         self.0.word(PRODUCED).store(self.0.own, Ordering::Release);
         // The flag is read after the position is visible: one of both sides sees the other (see `prepare_to_wait`).
         fence(Ordering::SeqCst);
@@ -105,18 +117,20 @@ impl Producer {
     }
 
     /// Position of a frame of `len` bytes, if there is room for it in one piece.
-    fn reserve(&mut self, len: usize) -> Option<u32> {
+    #[inline]
+    fn reserve(&mut self, len: usize, shift: usize) -> Option<u32> {
         if len > FRAME_MAX {
             return None;
         }
+        let room = room(shift + len);
         let offset = self.0.offset(self.0.own);
         let to_end = self.0.capacity - offset;
-        let skipped = if room(len) > to_end { to_end } else { 0 };
-        if !self.has_room(skipped + room(len)) {
+        let skipped = if room > to_end { to_end } else { 0 };
+        if !self.has_room(skipped + room) {
             return None;
         }
         if skipped > 0 {
-            self.0.length(offset).store(SKIP, Ordering::Relaxed);
+            self.0.prefix(offset).store(SKIP.into(), Ordering::Relaxed);
         }
         Some(self.0.own.wrapping_add(skipped as u32))
     }
@@ -158,20 +172,20 @@ impl Consumer {
                 return None;
             }
             let offset = self.0.offset(self.0.own);
-            let length = self.0.length(offset).load(Ordering::Relaxed);
-            if length == SKIP {
+            let prefix = self.0.prefix(offset).load(Ordering::Relaxed);
+            if prefix as u32 == SKIP {
                 self.skip(self.0.capacity - offset);
                 continue;
             }
-            let len = length as usize;
+            let (len, shift) = (prefix as u32 as usize, (prefix >> 32) as usize);
             // A length that nobody sent: the other side is broken. What it has in the ring is dropped.
-            if len > FRAME_MAX || offset + room(len) > self.0.capacity {
+            if len > FRAME_MAX || shift >= WORD || offset + room(shift + len) > self.0.capacity {
                 self.0.own = self.0.seen;
                 self.0.word(CONSUMED).store(self.0.own, Ordering::Release);
                 return None;
             }
-            let place = self.0.place(offset + PREFIX, len);
-            let next = self.0.own.wrapping_add(room(len) as u32);
+            let place = self.0.place(offset + PREFIX + shift, len);
+            let next = self.0.own.wrapping_add(room(shift + len) as u32);
             return Some(Frame { ring: &mut self.0, place, len, next });
         }
     }

@@ -31,7 +31,7 @@ fn send(end: &mut End, bytes: &[u8]) -> Option<bool> {
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len()) };
         Ok::<(), ()>(())
     };
-    end.sender.send(bytes.len(), fill).unwrap()
+    end.sender.send(bytes.len(), bytes.len() / 3, fill).unwrap()
 }
 
 fn receive(end: &mut End) -> Option<Vec<u8>> {
@@ -89,7 +89,7 @@ fn who_sleeps_is_woken_and_who_has_work_does_not_sleep() {
 fn a_frame_that_cannot_be_filled_is_not_sent() {
     let mut cable = Cable::new();
     let (mut backend, mut peer) = cable.ends();
-    assert_eq!(backend.sender.send(10, |_| Err("no")), Err("no"));
+    assert_eq!(backend.sender.send(10, 0, |_| Err("no")), Err("no"));
     assert_eq!(receive(&mut peer), None);
     assert_eq!(send(&mut backend, b"z"), Some(false));
     assert_eq!(receive(&mut peer), Some(b"z".to_vec()));

@@ -105,6 +105,9 @@ pub struct MachineArgs {
     /// Cost model: flat, default, linux, or a TOML file.
     #[arg(long, value_name = "MODEL", default_value = "default")]
     pub cost_model: String,
+    /// Cycles of a hart's turn, at least 100: what one hart does is seen by the others after that long at most.
+    #[arg(long, value_name = "CYCLES", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(100..))]
+    pub quantum: u64,
     /// Give the harts the HA-IOV extension.
     #[arg(long)]
     pub haiov: bool,

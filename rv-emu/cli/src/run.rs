@@ -57,6 +57,7 @@ pub fn build(args: &MachineArgs) -> Result<Machine> {
     Ok(Machine::new(MachineConfig {
         harts: args.harts,
         memory: args.memory,
+        quantum: args.quantum,
         isa: args.isa,
         costs,
         extensions,

@@ -101,6 +101,15 @@ impl Queue {
         either!(self, add(buffers))
     }
 
+    /// As [`add`](Self::add), for a request of one buffer: what a frame is.
+    #[inline]
+    pub fn add_one(&mut self, buffer: &Buffer) -> Option<u16> {
+        match self {
+            Self::Split(queue) => queue.add_one(buffer),
+            Self::Packed(queue) => queue.add(core::slice::from_ref(buffer)),
+        }
+    }
+
     /// Whether the device wants to be notified of what was added since this was last asked.
     #[inline]
     pub fn wants_kick(&mut self) -> bool {

@@ -23,6 +23,14 @@ struct Descriptor {
     next: u16,
 }
 
+impl Descriptor {
+    /// As it is in memory.
+    #[inline]
+    const fn words(self) -> [u64; 2] {
+        [self.address, self.len as u64 | (self.flags as u64) << 32 | (self.next as u64) << 48]
+    }
+}
+
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 struct Used {
@@ -110,6 +118,29 @@ impl Split {
         self.free_head = end;
         self.free -= wanted;
         self.lengths[usize::from(head)] = wanted;
+        self.publish(head);
+        Some(head)
+    }
+
+    /// As [`add`](Self::add), without the loops: a chain of one descriptor.
+    #[inline]
+    pub(super) fn add_one(&mut self, buffer: &Buffer) -> Option<u16> {
+        let head = self.free_head;
+        let (next, length) = (self.next.get(usize::from(head))?, self.lengths.get_mut(usize::from(head))?);
+        if self.free == 0 {
+            return None;
+        }
+        *length = 1;
+        self.free_head = *next;
+        self.free -= 1;
+        self.write_descriptor(head, descriptor(buffer, 0, 0));
+        self.publish(head);
+        Some(head)
+    }
+
+    /// Makes a chain available.
+    #[inline]
+    fn publish(&mut self, head: u16) {
         let slot = usize::from(self.available_index & (self.size - 1));
         // SAFETY: the ring has `size` entries behind flags and index.
         unsafe { self.available.add(2 + slot).write_volatile(head) };
@@ -118,7 +149,6 @@ impl Split {
         fence(Ordering::Release);
         // SAFETY: the index is the ring's second half-word.
         unsafe { self.available.add(1).write_volatile(self.available_index) };
-        Some(head)
     }
 
     /// Writes a chain from descriptor `head` on; the next free descriptor.
@@ -157,7 +187,8 @@ impl Split {
     fn write_descriptor(&mut self, index: u16, entry: Descriptor) {
         debug_assert!(index < self.size);
         // SAFETY: indices come from the driver's own list of free descriptors.
-        unsafe { self.descriptors.add(usize::from(index)).write_volatile(entry) };
+        // In two words: volatile writes of a whole structure go by its fields.
+        unsafe { self.descriptors.cast::<[u64; 2]>().add(usize::from(index)).write_volatile(entry.words()) };
     }
 
     #[inline]

@@ -76,10 +76,12 @@ pub struct HartVei {
     /// Claims since then; too many turn supervisor VEIs off for a moment.
     window: Cell<(u64, u64)>,
     flooded: Cell<bool>,
+    /// Who serves what they tell of looks by itself for the time being.
+    held: Cell<bool>,
 }
 
 // SAFETY: cells are used by the hart that they belong to only, in the kernel
-// and with interrupts off; the rest is atomic or locked.
+// and with interrupts off, but for `held`, whose order says why not; the rest is atomic or locked.
 unsafe impl Sync for HartVei {}
 // SAFETY: as above.
 unsafe impl Send for HartVei {}
@@ -108,6 +110,7 @@ pub fn init() {
         away: Cell::new(Away::No),
         window: Cell::new((0, 0)),
         flooded: Cell::new(false),
+        held: Cell::new(false),
     };
     ALL.set(harts().iter().map(make).collect());
 }
@@ -208,6 +211,26 @@ pub fn claim() {
     let hart = this();
     let claims = hart.claim(IDS);
     hart.mitigate(claims);
+}
+
+/// Supervisor VEIs stay pending on this hart, where they merge, while a worker serves what they tell of anyway: from now to
+/// [`release`], or until the timer interrupts the worker. So a busy worker isn't told again and again, as it isn't by the events
+/// that exits signal.
+#[inline]
+pub fn hold() {
+    if is_supported() {
+        csr_clear!("sie", sip::SVEIP);
+        // In this order: a timer interrupt in between changes nothing, and the release undoes both.
+        this().held.set(true);
+    }
+}
+
+/// The end of that.
+#[inline]
+pub fn release() {
+    if is_supported() {
+        this().let_go();
+    }
 }
 
 /// The doorbell interrupt.
@@ -359,14 +382,23 @@ impl HartVei {
         true
     }
 
-    /// The end of that.
+    /// Supervisor VEIs interrupt again, if nothing else keeps them.
+    #[inline]
+    fn let_go(&self) {
+        if self.held.replace(false) && !self.flooded.get() {
+            csr_set!("sie", sip::SVEIP);
+        }
+    }
+
+    /// The end of that, and of what else keeps interrupts from the hart.
     fn look_again(&self) {
+        self.let_go();
         if self.away.get() == Away::Yes {
             let in_vain = csr_read!("sip") & sip::SVDBP != 0;
             self.away.set(if in_vain { Away::Over } else { Away::No });
             csr_set!("sie", sip::SVDBP);
         }
-        if self.flooded.replace(false) {
+        if self.flooded.replace(false) && !self.held.get() {
             csr_set!("sie", sip::SVEIP);
         }
     }

@@ -13,9 +13,9 @@ use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use hyp_abi::Error;
-use hyp_abi::vhost::{CONTROL, DISK, NET, VhostQueue, VhostSpec, VhostStatus};
+use hyp_abi::vhost::{CONTROL, DISK, NET, NEVER_SILENT, VhostQueue, VhostSpec, VhostStatus};
 use hyp_kernel::addr::HUGE_SIZE;
-use hyp_service::Any;
+use hyp_service::{Any, Service};
 use hyp_wire::{End, Side};
 
 use crate::ipc::event::Event;
@@ -65,7 +65,7 @@ pub struct Vhost {
 impl Vhost {
     /// Makes a device and starts its worker.
     pub fn new(process: &Process, spec: &VhostSpec) -> Result<Arc<Self>, Error> {
-        if spec.hart as usize >= harts().len() {
+        if spec.hart as usize >= harts().len() || spec.flags & !NEVER_SILENT != 0 {
             return Err(Error::InvalidArgument);
         }
         let memory = process.shared(spec.memory as usize)?;
@@ -83,7 +83,8 @@ impl Vhost {
             wakes: AtomicU64::new(0),
             interrupts: AtomicU64::new(0),
         });
-        let worker = Box::new(Worker::new(device, guest, Arc::clone(&shared), Counted::new(Kind::Worker)));
+        let service = Service::new(device, guest).silencing(spec.flags & NEVER_SILENT == 0);
+        let worker = Box::new(Worker::new(service, Arc::clone(&shared), Counted::new(Kind::Worker)));
         let argument = Box::into_raw(worker);
         let thread = Thread::new_kernel(worker::main, argument.expose_provenance()).inspect_err(|_| {
             // SAFETY: no thread was made, so the worker is still ours.

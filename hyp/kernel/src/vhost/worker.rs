@@ -15,6 +15,7 @@ use super::memory::KernelMemory;
 use super::{Command, Shared};
 use crate::sched::signal::Deadline;
 use crate::stats::Counted;
+use crate::vei;
 
 /// Wakes the cable's other end.
 pub type Wake = Box<dyn FnMut() + Send>;
@@ -40,8 +41,8 @@ pub extern "C" fn main(argument: usize) {
 
 impl Worker {
     /// A worker without queues.
-    pub fn new(device: Device, guest: KernelMemory, shared: Arc<Shared>, live: Counted) -> Self {
-        Self { service: Service::new(device, guest), shared, _live: live }
+    pub fn new(service: Service<Device, KernelMemory>, shared: Arc<Shared>, live: Counted) -> Self {
+        Self { service, shared, _live: live }
     }
 
     fn run(&mut self) {
@@ -72,9 +73,23 @@ impl Worker {
                 count(interrupts, 1);
                 call.signal(*call_bits);
             };
-            match self.service.drain(queues, interrupt) {
-                Ok(served) => count(&self.shared.requests, served),
-                Err(_) => self.shared.broken.store(true, Ordering::Relaxed),
+            while queues != 0 {
+                vei::hart::hold();
+                let turn = self.service.serve(queues);
+                vei::hart::release();
+                match turn {
+                    Ok(turn) => {
+                        if turn.interrupt {
+                            interrupt();
+                        }
+                        count(&self.shared.requests, turn.served.into());
+                        queues = turn.more;
+                    }
+                    Err(_) => {
+                        self.shared.broken.store(true, Ordering::Relaxed);
+                        break;
+                    }
+                }
             }
             if self.service.is_broken() || self.service.device_mut().may_sleep() {
                 return;

@@ -2,7 +2,7 @@
 
 use alloc::sync::Arc;
 
-use hyp_abi::vhost::{DISK, NET, VhostQueue, VhostSpec};
+use hyp_abi::vhost::{DISK, NET, NEVER_SILENT, VhostQueue, VhostSpec};
 use hyp_rt::event::Event;
 use hyp_rt::sys;
 use hyp_rt::vhost::Vhost;
@@ -38,6 +38,7 @@ pub fn connect(args: &Args, guest: &Guest, parts: Parts) -> sys::Result<Kernel> 
         gpa: MEMORY,
         memory_size: args.memory,
         disk_size: args.disk,
+        flags: if args.suppression.silences() { 0 } else { NEVER_SILENT },
     })?;
     Ok(Kernel { vhost, kick: Arc::clone(&parts.kick), line: parts.line, _parts: parts })
 }

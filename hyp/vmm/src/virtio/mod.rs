@@ -21,7 +21,7 @@ use hyp_rt::event::Event;
 use hyp_rt::vei;
 use hyp_rt::vm::InterruptLine;
 use hyp_service::{Any, Disk, Port};
-use hyp_vmm::args::{Args, Completion, Device, Mechanism};
+use hyp_vmm::args::{Args, Completion, Device, Mechanism, Suppression};
 use hyp_vmm::device::VIRTIO;
 use hyp_vmm::device::slot::{Backing, Slot};
 use hyp_wire::{End, Side};
@@ -158,7 +158,7 @@ fn device(args: &Args, parts: &Parts) -> Result<LocalDevice> {
 fn identity(args: &Args, parts: &Parts) -> Result<Identity> {
     let mut identity = device(args, parts)?.identity();
     let choices = [
-        (args.event_idx, features::EVENT_IDX),
+        (args.suppression == Suppression::EventIdx, features::EVENT_IDX),
         (args.indirect, features::INDIRECT_DESC),
         (args.packed, features::RING_PACKED),
     ];

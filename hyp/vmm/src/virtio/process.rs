@@ -68,7 +68,8 @@ fn arguments(args: &Args) -> String {
         _ => "event",
     };
     let disk = if args.real_disk { String::from("real") } else { format!("{}", args.disk) };
-    format!("device={device} disk={disk} hart={} wake={wake}", args.backend_hart)
+    let silence = u8::from(args.suppression.silences());
+    format!("device={device} disk={disk} hart={} wake={wake} silence={silence}", args.backend_hart)
 }
 
 fn send(channel: &Channel, bytes: &[u8], handles: &[u32]) -> Result<()> {

@@ -136,8 +136,8 @@ pub fn turn<D: Device, M: GuestMemory>(
     serve_all::<D, M, true>(device, index, queue, memory, budget)
 }
 
-/// As [`turn`], but while the driver stands still: as part of its own notification. Then there is no
-/// use in turning notifications off.
+/// As [`turn`], but notifications stay on. While the driver stands still, as it does when this is part
+/// of its own notification, there is no use in turning them off; and no device has to.
 pub fn answer<D: Device, M: GuestMemory>(
     device: &mut D,
     index: u16,

@@ -103,6 +103,14 @@ pub trait GuestMemory {
         Ok(())
     }
 
+    /// Reads a few bytes.
+    #[inline]
+    fn read_array<const N: usize>(&self, address: GuestAddress) -> Result<[u8; N], MemoryError> {
+        let mut bytes = [0; N];
+        self.read(address, &mut bytes)?;
+        Ok(bytes)
+    }
+
     /// Reads a byte.
     #[inline]
     fn read_u8(&self, address: GuestAddress) -> Result<u8, MemoryError> {

@@ -113,6 +113,19 @@ impl Chain {
     /// Framing" wants it.
     #[inline]
     pub fn take_header<const N: usize, M: GuestMemory>(&mut self, memory: &M) -> Result<Option<[u8; N]>, MemoryError> {
+        // Nearly every driver has it in one piece.
+        if let Some(segment) = self.segments.get_mut(self.first).filter(|segment| segment.len as usize > N)
+            && self.first < self.readable_end
+        {
+            let header = memory.read_array(segment.address)?;
+            *segment = Segment::new(segment.at(N as u32), segment.len - N as u32);
+            return Ok(Some(header));
+        }
+        self.collect_header(memory)
+    }
+
+    /// The same for a header in any pieces.
+    fn collect_header<const N: usize, M: GuestMemory>(&mut self, memory: &M) -> Result<Option<[u8; N]>, MemoryError> {
         let mut header = [0; N];
         let mut done = 0;
         while done < N {

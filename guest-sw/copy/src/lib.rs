@@ -1,7 +1,9 @@
 //! Copying memory eight words at a time. The compiler's own `memcpy` goes word by word, which costs twice the
-//! instructions, and copies are most of what a large message costs here.
+//! instructions, and copies are most of what a large message costs here. A program has it by naming this crate.
+#![no_std]
 
 // a0 = to, a1 = from, a2 = bytes; what is aligned differently is left to `memmove`, which shifts words together.
+#[cfg(target_arch = "riscv64")]
 core::arch::global_asm!(
     ".pushsection .text.memcpy, \"ax\"",
     ".balign 4",

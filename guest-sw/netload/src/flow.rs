@@ -1,0 +1,104 @@
+//! Datagrams of one size to one peer, without a socket between: what a kernel's connected socket does once route and
+//! neighbour are known. The headers are made once, by smoltcp's wire formats; a datagram is a copy of them and of its
+//! payload, straight into the device's buffer.
+//!
+//! Neighbours are static entries here: whoever makes a flow says what the peer's address on the wire is.
+
+use smoltcp::phy::{ChecksumCapabilities, Device};
+use smoltcp::wire::{
+    EthernetAddress, EthernetFrame, EthernetProtocol, EthernetRepr, IpAddress, IpProtocol, Ipv4Address, Ipv4Packet,
+    Ipv4Repr, UdpPacket,
+};
+
+use crate::stack::Address;
+
+const ETHERNET: usize = 14;
+const IPV4: usize = 20;
+const UDP: usize = 8;
+/// Bytes of the headers before the payload.
+pub const HEADERS: usize = ETHERNET + IPV4 + UDP;
+/// Where the checksum is in UDP's header.
+const CHECKSUM: usize = 6;
+const HOP_LIMIT: u8 = 64;
+
+/// A checksum that the device completes: it is the sum of all from `start` on, and belongs `offset` bytes from there.
+/// The sum of the pseudo header is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Partial {
+    /// Where the checksummed part begins in the frame.
+    pub start: u16,
+    /// Where its checksum is, from there.
+    pub offset: u16,
+}
+
+/// A device that takes frames with partial checksums directly.
+pub trait Link: Device {
+    /// Transmits a frame of `len` bytes that `fill` writes. `false`, without a call of `fill`, if there is no room.
+    fn send(&mut self, len: usize, partial: Partial, fill: impl FnOnce(&mut [u8])) -> bool;
+}
+
+/// A flow of datagrams.
+#[derive(Clone, Debug)]
+pub struct Flow {
+    headers: [u8; HEADERS],
+    size: usize,
+}
+
+impl Flow {
+    /// Datagrams with `size` bytes of payload from one address and port to another. It has to fit into a frame.
+    pub fn new(from: (&Address, u16), to: (&Address, u16), size: usize) -> Self {
+        let mut headers = [0; HEADERS];
+        let ethernet = EthernetRepr {
+            src_addr: EthernetAddress(from.0.mac),
+            dst_addr: EthernetAddress(to.0.mac),
+            ethertype: EthernetProtocol::Ipv4,
+        };
+        ethernet.emit(&mut EthernetFrame::new_unchecked(&mut headers[..]));
+        let [source, target] = [from, to].map(|(address, _)| Ipv4Address::from_octets(address.ip));
+        let ip = Ipv4Repr {
+            src_addr: source,
+            dst_addr: target,
+            next_header: IpProtocol::Udp,
+            payload_len: UDP + size,
+            hop_limit: HOP_LIMIT,
+        };
+        let mut packet = Ipv4Packet::new_unchecked(&mut headers[ETHERNET..]);
+        ip.emit(&mut packet, &ChecksumCapabilities::default());
+        let mut packet = UdpPacket::new_unchecked(&mut headers[ETHERNET + IPV4..]);
+        packet.set_len((UDP + size) as u16);
+        packet.set_src_port(from.1);
+        packet.set_dst_port(to.1);
+        packet.set_checksum(pseudo_header(source.into(), target.into(), (UDP + size) as u16));
+        Self { headers, size }
+    }
+
+    /// Sends a datagram whose payload is `head` and then `rest`; whether the device had room for it.
+    #[inline]
+    pub fn send<const N: usize>(&self, device: &mut impl Link, head: &[u8; N], rest: &[u8]) -> bool {
+        assert!(N + rest.len() == self.size);
+        let partial = Partial { start: (ETHERNET + IPV4) as u16, offset: CHECKSUM as u16 };
+        device.send(HEADERS + self.size, partial, |frame| {
+            let Some((headers, payload)) = frame.split_first_chunk_mut::<HEADERS>() else { return };
+            *headers = self.headers;
+            if let Some((first, payload)) = payload.split_first_chunk_mut::<N>() {
+                *first = *head;
+                payload.copy_from_slice(rest);
+            }
+        })
+    }
+}
+
+/// The one's complement sum of the pseudo header (RFC 768).
+fn pseudo_header(source: IpAddress, target: IpAddress, len: u16) -> u16 {
+    let (IpAddress::Ipv4(source), IpAddress::Ipv4(target)) = (source, target);
+    let octets = [source.octets(), target.octets()];
+    let words = octets
+        .iter()
+        .flat_map(|octets| octets.chunks_exact(2))
+        .map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1]));
+    let mut sum = words.sum::<u32>() + u32::from(u8::from(IpProtocol::Udp)) + u32::from(len);
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    sum as u16
+}
