@@ -1,5 +1,6 @@
 //! What the lab promises: the same bytes twice, a fair win where the mechanism wins, and a cost model that agrees with measurements.
 
+use benches::lab::experiments::hcs::HCS;
 use benches::lab::experiments::uer::UER;
 use benches::lab::{Emulator, Row, Selection, runner};
 use rv_machine::CostModel;
@@ -109,6 +110,28 @@ fn the_bare_row_has_no_host() {
     assert_eq!((bare.places.kernel, bare.places.user), (0, 0));
     assert!(bare.places.firmware * 100 < bare.places.guest, "{:?}", bare.places);
     assert_eq!(bare.work.bytes, bytes());
+}
+
+/// The disk of the board is memory like the host's, so that the hosts' rows can be held against it.
+#[test]
+fn the_bare_disk_is_driven_without_a_host() {
+    let selection = Selection {
+        mechanisms: vec!["bare".to_owned()],
+        workloads: vec!["randread".to_owned(), "randwrite".to_owned()],
+        sizes: vec![4096],
+        models: vec![built_in("default").into()],
+        quick: true,
+        ..Selection::default()
+    };
+    let cases = HCS.cases(&selection).unwrap();
+    assert_eq!(cases.len(), 2, "no core to share");
+    let rows = runner::run(&Emulator, &cases, Vec::new(), 1, &|_: &Row| Ok(())).unwrap();
+    for row in &rows {
+        assert!(row.ok, "{:?}", row.error);
+        assert_eq!((row.exit_count(), row.places.kernel, row.places.user), (0, 0, 0));
+        assert_eq!(row.work.bytes, 4096 * row.work.ops);
+        assert!(row.work.ops >= 64, "{}", row.work.ops);
+    }
 }
 
 /// Prices come out of whole runs, without the loop around the operation.

@@ -12,6 +12,8 @@ pub const HARTS: usize = 4;
 pub const HOST_MEMORY: u64 = 2048 << 20;
 /// The guest's memory, in MiB; several guests share it.
 pub const GUEST_MIB: u64 = 1024;
+/// Bytes of a guest's disk: as many as `hyp/vmm` gives it by default. Both are memory: whatever is behind the device takes no time.
+pub const DISK: u64 = 64 << 20;
 
 /// Which part of a run is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +39,8 @@ pub struct Composition {
     pub append: String,
     /// Entries of each hart's cache of the VEI map, if not the hardware's default.
     pub map_cache: Option<u32>,
+    /// Bytes of a disk on the board, if there is one: memory, which takes no time.
+    pub disk: Option<u64>,
     /// What is measured.
     pub span: Span,
     /// A run that retires more than this has gone astray.
@@ -60,6 +64,7 @@ impl Composition {
             archive,
             append,
             map_cache: None,
+            disk: None,
             span: Span::Markers,
             insns_max,
             exit_codes: &[0],
@@ -74,6 +79,7 @@ impl Composition {
             archive: Vec::new(),
             append,
             map_cache: None,
+            disk: None,
             span,
             insns_max,
             exit_codes: &[0],
@@ -102,7 +108,8 @@ pub fn virtio(case: &Case, device: &str, guest_args: &str, ops: u64) -> Result<C
     let guests = u64::from(options.guests.unwrap_or(1)).max(1);
     let insns_max = INSNS_BOOT_MAX + guests * ops * INSNS_PER_OP_MAX;
     if case.mechanism.is_bare() {
-        return Composition::bare(device, guest_args.to_owned(), Span::Markers, insns_max);
+        let bare = Composition::bare(device, guest_args.to_owned(), Span::Markers, insns_max)?;
+        return Ok(Composition { disk: (device == "block").then_some(DISK), ..bare });
     }
     // The other end of the command line is `hyp/vmm`'s parser; words that begin with `g.` are the guest's.
     let memory = GUEST_MIB / guests.next_power_of_two();

@@ -1,6 +1,8 @@
 //! Runs a case on the emulator.
 
 use ha_iov_ext::model::{Config, Haiov};
+use rv_devices::VirtioSlot;
+use rv_devices::virtio::{Drive, DriveId, ServiceTime};
 use rv_hart::Mode;
 use rv_machine::report::Snapshot;
 use rv_machine::{Image, Limits, Machine, MachineConfig, Software, Stop};
@@ -64,6 +66,7 @@ fn machine(case: &Case, composition: &Composition) -> Result<Machine, String> {
             quantum: case.quantum,
             costs: (*case.model).clone(),
             extensions: Haiov::machine(config, HARTS),
+            virtio: composition.disk.map(ram_disk).into_iter().collect(),
             ..MachineConfig::default()
         })?;
         let files: Vec<(&str, &[u8])> = composition.archive.iter().map(|(name, data)| (*name, &data[..])).collect();
@@ -76,6 +79,12 @@ fn machine(case: &Case, composition: &Composition) -> Result<Machine, String> {
         Ok(machine)
     };
     build().map_err(|error: rv_machine::MachineError| error.to_string())
+}
+
+/// A disk like the hosted guests': memory behind a virtqueue.
+fn ram_disk(bytes: u64) -> VirtioSlot {
+    let id = DriveId::new("board-ram-disk").unwrap_or_default();
+    VirtioSlot::with_disk(Drive::memory(bytes as usize), id, ServiceTime::NONE)
 }
 
 /// Lets the firmware work, an instruction at a time, until it starts the kernel. Stopping changes nothing for software.

@@ -174,7 +174,11 @@ impl Experiment {
         for workload in workloads {
             for options in slice_options(slice, selection) {
                 for size in sizes {
-                    for mechanism in self.mechanisms.iter().filter(|m| wanted(m.name, &selection.mechanisms)) {
+                    for mechanism in self
+                        .mechanisms
+                        .iter()
+                        .filter(|m| wanted(m.name, &selection.mechanisms) && possible(m, &options))
+                    {
                         for bank in banks(mechanism, slice, selection) {
                             cases.push(Case {
                                 experiment: self,
@@ -193,6 +197,11 @@ impl Experiment {
         }
         cases
     }
+}
+
+/// Whether there is such a case: without a host, there is no backend to share a core with.
+fn possible(mechanism: &Mechanism, options: &Options) -> bool {
+    !mechanism.is_bare() || options.sharing != Some(Sharing::Shared)
 }
 
 /// Profiles of a mechanism: only HCS has them.

@@ -60,10 +60,12 @@ impl Sweep {
                 }
                 Sweep::MapCache => {
                     for entries in MAP_CACHES {
-                        cases.extend(base(model).into_iter().map(|mut case| {
-                            case.options.map_cache = Some(*entries);
-                            case
-                        }));
+                        cases.extend(base(model).into_iter().filter(|case| !case.mechanism.is_bare()).map(
+                            |mut case| {
+                                case.options.map_cache = Some(*entries);
+                                case
+                            },
+                        ));
                     }
                 }
                 Sweep::Costs => {

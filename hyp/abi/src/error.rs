@@ -34,6 +34,7 @@ errors! {
     PermissionDenied = 1, "not permitted";
     NotFound = 2, "no such file or object";
     Interrupted = 4, "interrupted";
+    InputOutput = 5, "input or output failed";
     BadHandle = 9, "bad handle";
     TryAgain = 11, "nothing there now, try again";
     OutOfMemory = 12, "out of memory";

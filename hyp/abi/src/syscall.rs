@@ -148,6 +148,18 @@ syscalls! {
     /// `count` elements of [`crate::stats::HartStats`] → number of harts filled.
     HOST_STATS = 66;
 
+    /// `()` → bytes of the machine's disk: the first virtio block device of the
+    /// board. `NotFound` if there is none. Every process may use it, so that
+    /// whoever starts processes sees to it that no two do.
+    DISK_SIZE = 67;
+    /// `(position, ptr, len)`: reads bytes of the disk; waits for it on the hart.
+    DISK_READ = 68;
+    /// `(position, ptr, len)`: writes bytes of the disk. `PermissionDenied` if it
+    /// is read-only.
+    DISK_WRITE = 69;
+    /// `()`: returns when all that was written to the disk is safe.
+    DISK_FLUSH = 70;
+
     /// `(spec_ptr)` → handle of a device that a worker of the kernel serves; see
     /// [`crate::vhost`].
     VHOST_CREATE = 72;

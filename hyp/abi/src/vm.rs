@@ -186,6 +186,11 @@ pub mod reg {
     pub const STARTED: usize = 33;
     /// The guest's hart id; can't be written.
     pub const HART_ID: usize = 34;
+    /// 1 (at first) = WFI of the guest is an exit to the kernel, in which the
+    /// thread sleeps. 0 = the hart waits inside the guest, as on machines that
+    /// give a processor to a guest whole: an interrupt for the host still ends
+    /// it (KVM calls it disabling exits).
+    pub const WFI_EXITS: usize = 35;
     /// A supervisor CSR by the number that the guest uses (`sstatus` 0x100,
     /// `sie`, `stvec`, `sscratch`, `sepc`, `scause`, `stval`, `sip`, `satp`,
     /// `stimecmp`).

@@ -1,4 +1,4 @@
-//! What the backend is asked to be: `device=block|net disk=BYTES hart=N wake=event|poll|vei`.
+//! What the backend is asked to be: `device=block|net disk=BYTES|real hart=N wake=event|poll|vei`.
 
 use alloc::format;
 use alloc::string::String;
@@ -21,6 +21,8 @@ pub struct Args {
     pub net: bool,
     /// Bytes of the disk.
     pub disk: u64,
+    /// The disk is the machine's.
+    pub real_disk: bool,
     /// Hart of the data path.
     pub hart: usize,
     /// How it learns of work.
@@ -30,10 +32,12 @@ pub struct Args {
 impl Args {
     /// Parses the words behind the program's name.
     pub fn parse<'a>(words: impl Iterator<Item = &'a str>) -> Result<Args, String> {
-        let mut args = Args { net: false, disk: 0, hart: 0, wake: Wake::Event };
+        let mut args = Args { net: false, disk: 0, real_disk: false, hart: 0, wake: Wake::Event };
         for word in words.skip(1) {
             args.set(word).ok_or_else(|| {
-                format!("bad argument `{word}`; arguments are: device=block|net disk=BYTES hart=N wake=event|poll|vei")
+                format!(
+                    "bad argument `{word}`; arguments are: device=block|net disk=BYTES|real hart=N wake=event|poll|vei"
+                )
             })?;
         }
         Ok(args)
@@ -43,6 +47,7 @@ impl Args {
         match word.split_once('=')? {
             ("device", "block") => self.net = false,
             ("device", "net") => self.net = true,
+            ("disk", "real") => self.real_disk = true,
             ("disk", bytes) => self.disk = bytes.parse().ok()?,
             ("hart", hart) => self.hart = hart.parse().ok()?,
             ("wake", "event") => self.wake = Wake::Event,

@@ -6,6 +6,7 @@ use alloc::string::{String, ToString};
 
 use hyp_abi::channel::Message;
 use hyp_rt::channel::Channel;
+use hyp_rt::disk::RealDisk;
 use hyp_rt::event::Event;
 use hyp_rt::handle::Handle;
 use hyp_rt::shared::Shared;
@@ -80,10 +81,13 @@ fn device(args: &Args, parts: &Message) -> Result<LocalDevice> {
     let mut handles = parts.handles().iter().map(|number| Handle::from_raw(*number as usize));
     let backing = Shared::from_handle(handles.next().ok_or("the parts have no memory")?);
     let pointer = backing.map_pointer().map_err(|error| format!("the device's memory: {error}"))?;
+    if args.real_disk {
+        return Ok(Any::real_disk(RealDisk::open().map_err(|error| format!("the machine's disk: {error}"))?));
+    }
     if !args.net {
         // SAFETY: mapped for ever, as large as the monitor says (else we fault, and end), and never referred to.
         let pieces = unsafe { Mapped::new(0, args.disk, pointer) };
-        return Ok(Any::disk(pieces, args.disk));
+        return Ok(Any::ram_disk(pieces, args.disk));
     }
     let peer = handles.next().map(Event::from_handle);
     // SAFETY: mapped for ever; the backend's end is ours alone.

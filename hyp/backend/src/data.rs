@@ -3,14 +3,15 @@
 use alloc::boxed::Box;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use hyp_rt::disk::RealDisk;
 use hyp_rt::event::Event;
 use hyp_rt::println;
 use hyp_rt::sync::Mutex;
-use hyp_service::{Any, Mapped, Port, RamDisk, Service};
+use hyp_service::{Any, Disk, Mapped, Port, Service};
 use rv_virtio::device::Device;
 
 /// The device on memory of this process.
-pub type LocalDevice = Any<RamDisk<Mapped>, Port<Box<dyn FnMut() + Send>>>;
+pub type LocalDevice = Any<Disk<Mapped, RealDisk>, Port<Box<dyn FnMut() + Send>>>;
 
 /// The device as it is served, once the guest's memory is known.
 pub struct Live {

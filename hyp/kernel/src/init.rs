@@ -12,7 +12,7 @@ use crate::sched::{self, thread::Thread, timer};
 use crate::stats::{KINDS, Kind, live};
 use crate::sync::Once;
 use crate::vm::hardware;
-use crate::{boot, log, power};
+use crate::{boot, disk, log, power};
 
 /// Program that is started if the kernel's arguments name none.
 const DEFAULT: &str = "vmm";
@@ -43,7 +43,7 @@ pub fn process_ended(initial: Option<i32>) {
 
 /// Everything that must be as it was: pages, objects of each kind, VMIDs.
 fn inventory() -> (usize, [usize; KINDS.len()], usize) {
-    (frame::free_pages() + heap::pages(), KINDS.map(live), hardware::vmids_taken())
+    (frame::free_pages() + heap::pages() + disk::pages(), KINDS.map(live), hardware::vmids_taken())
 }
 
 /// Tells what a second inventory lacks or has too much.

@@ -6,8 +6,8 @@
 //! VMM. With UER a device access goes from the guest to the VMM's handler and
 //! back without any of this.
 //!
-//! Deliberately absent: device drivers (but a console), file systems, and
-//! anything that a VMM can do.
+//! Deliberately absent: device drivers (but of a console and a disk), file systems,
+//! and anything that a VMM can do.
 #![no_std]
 #![no_main]
 
@@ -16,6 +16,7 @@ extern crate alloc;
 mod arch;
 mod boot;
 mod console;
+mod disk;
 mod init;
 mod ipc;
 mod mm;

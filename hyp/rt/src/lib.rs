@@ -13,6 +13,7 @@ extern crate alloc;
 
 pub mod channel;
 pub mod console;
+pub mod disk;
 pub mod event;
 pub mod handle;
 pub mod heap;

@@ -1,6 +1,6 @@
 //! A device of either type that this host has, so that who serves it need not care.
 
-use rv_virtio::device::block::{Block, BlockOptions, Storage};
+use rv_virtio::device::block::{Block, BlockOptions, Buffered, ByteStore, Storage};
 use rv_virtio::device::net::{Net, NetOptions, Wire};
 use rv_virtio::device::{Counters, Device, Progress};
 use rv_virtio::memory::GuestMemory;
@@ -10,6 +10,10 @@ use rv_virtio::transport::mmio::Identity;
 use crate::disk::RamDisk;
 use crate::memory::Pieces;
 use crate::port::Port;
+use crate::storage::Disk;
+
+/// The name of disks in memory.
+const RAM_DISK: [u8; 20] = *b"hyp ram disk\0\0\0\0\0\0\0\0";
 
 /// Entries of every queue at most.
 pub const QUEUE_SIZE: u16 = 256;
@@ -28,11 +32,26 @@ pub enum Any<S, W> {
 impl<P: Pieces, W: FnMut()> Any<RamDisk<P>, Port<W>> {
     /// A disk in memory.
     pub fn disk(pieces: P, size: u64) -> Self {
-        let id = *b"hyp ram disk\0\0\0\0\0\0\0\0";
-        Any::Disk(Block::new(
-            RamDisk::new(pieces, size),
-            BlockOptions { queue_size: QUEUE_SIZE, id, ..BlockOptions::default() },
-        ))
+        Any::storage(RamDisk::new(pieces, size), RAM_DISK)
+    }
+}
+
+impl<P: Pieces, T: ByteStore, W: FnMut()> Any<Disk<P, T>, Port<W>> {
+    /// The machine's disk.
+    pub fn real_disk(store: T) -> Self {
+        Any::storage(Disk::Store(Buffered::new(store)), *b"machine disk\0\0\0\0\0\0\0\0")
+    }
+
+    /// A disk in memory, where there might be the machine's.
+    pub fn ram_disk(pieces: P, size: u64) -> Self {
+        Any::storage(Disk::Ram(RamDisk::new(pieces, size)), RAM_DISK)
+    }
+}
+
+impl<S: Storage, W: FnMut()> Any<S, Port<W>> {
+    /// A disk of any kind, with its name.
+    pub fn storage(storage: S, id: [u8; 20]) -> Self {
+        Any::Disk(Block::new(storage, BlockOptions { queue_size: QUEUE_SIZE, id, ..BlockOptions::default() }))
     }
 
     /// A network adapter at a cable.

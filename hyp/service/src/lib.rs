@@ -9,9 +9,11 @@ pub mod disk;
 pub mod memory;
 pub mod port;
 pub mod service;
+pub mod storage;
 
 pub use any::Any;
 pub use disk::RamDisk;
 pub use memory::{Mapped, Memory, Pieces};
 pub use port::Port;
 pub use service::{Service, Turn};
+pub use storage::Disk;

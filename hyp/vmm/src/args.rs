@@ -50,6 +50,12 @@ impl Mechanism {
         matches!(self, Mechanism::Uer | Mechanism::VirtioUer)
     }
 
+    /// Whether who serves the device is a thread of a process, which may wait in a system call: not the kernel, and no
+    /// handler that runs in a guest's stead.
+    pub fn may_wait(self) -> bool {
+        !matches!(self, Mechanism::Vhost | Mechanism::VhostVei | Mechanism::VhostUserHcs)
+    }
+
     /// Whether the driver kicks by virtual event interrupts.
     pub fn uses_vei(self) -> bool {
         matches!(self, Mechanism::VhostVei | Mechanism::VhostUserHcs)
@@ -139,6 +145,8 @@ pub struct Args {
     pub device: Device,
     /// Bytes of its disk.
     pub disk: u64,
+    /// The guest's disk is the machine's.
+    pub real_disk: bool,
     /// How it is told of used buffers.
     pub completion: Completion,
     /// Whether the device offers EVENT_IDX.
@@ -155,6 +163,8 @@ pub struct Args {
     pub peer_hart: usize,
     /// Another guest, which computes, shares the hart of whoever serves the device.
     pub other_work: bool,
+    /// A guest that only waits is on the hart of a backend that is woken by HCS: so that the hardware can switch to it without the kernel.
+    pub idle_guest: bool,
     /// Guests with a device each; all are served on the same hart.
     pub guests: usize,
     /// The operation whose price is measured, if it needs something of the host.
@@ -174,6 +184,7 @@ impl Default for Args {
             output: Output::Stdio,
             device: Device::None,
             disk: 64 << 20,
+            real_disk: false,
             completion: Completion::Message,
             event_idx: true,
             indirect: true,
@@ -182,6 +193,7 @@ impl Default for Args {
             backend_hart: 1,
             peer_hart: 2,
             other_work: false,
+            idle_guest: true,
             guests: 1,
             price: None,
             guest: String::from("guest"),
@@ -199,8 +211,8 @@ const GUESTS_MAX: usize = 16;
 
 /// The arguments, for messages.
 pub const USAGE: &str = "mech=emulate|uer|virtio|virtio-uer|vhost|vhost-vei|vhost-user|vhost-user-poll|vhost-user-hcs \
-    device=none|block|net lines=N (to 1000000000) guest-memory=MiB (4 to 65536) console=stdio|capture disk=MiB (1 to 4096) \
-    completion=message|line event-idx=0|1 indirect=0|1 packed=0|1 hart=N backend-hart=N peer-hart=N other-work=0|1 guests=N (1 to 16) \
+    device=none|block|net lines=N (to 1000000000) guest-memory=MiB (4 to 65536) console=stdio|capture disk=MiB (1 to 4096)|real \
+    completion=message|line event-idx=0|1 indirect=0|1 packed=0|1 hart=N backend-hart=N peer-hart=N other-work=0|1 idle-guest=0|1 guests=N (1 to 16) \
     price=ioeventfd|send|send-trap|bystander|hcs|hcs-latency|plain|doorbell|wake-vei|wake-store guest=FILE g.KEY=VALUE (for the guest)";
 
 /// An argument that can't be used.
@@ -241,6 +253,7 @@ impl Args {
             "device" => {
                 self.device = choose(value, &[("none", Device::None), ("block", Device::Block), ("net", Device::Net)])?;
             }
+            "disk" if value == "real" => self.real_disk = true,
             "disk" => self.disk = mebibytes(value, 1, 4096)?,
             "completion" => {
                 self.completion = choose(value, &[("message", Completion::Message), ("line", Completion::Line)])?;
@@ -252,6 +265,7 @@ impl Args {
             "backend-hart" => self.backend_hart = hart(value)?,
             "peer-hart" => self.peer_hart = hart(value)?,
             "other-work" => self.other_work = flag(value)?,
+            "idle-guest" => self.idle_guest = flag(value)?,
             "guests" => self.guests = value.parse().ok().filter(|guests| (1..=GUESTS_MAX).contains(guests))?,
             "price" => self.price = Some(choose(value, &PRICES)?),
             "guest" if !value.is_empty() => self.guest = String::from(value),
@@ -294,7 +308,7 @@ mod tests {
     #[test]
     fn all_arguments() {
         let words = "vmm mech=vhost-vei lines=5 guest-memory=1024 console=capture device=net disk=2 completion=line event-idx=0 \
-            indirect=0 packed=1 hart=0 backend-hart=3 peer-hart=1 other-work=1 guests=4 price=hcs guest=net g.test=udp_rr g.size=64 init=vmm bank=0";
+            indirect=0 packed=1 hart=0 backend-hart=3 peer-hart=1 other-work=1 idle-guest=0 guests=4 price=hcs guest=net g.test=udp_rr g.size=64 init=vmm bank=0";
         let args = Args::parse(words.split_whitespace()).unwrap();
         let expected = Args {
             mechanism: Mechanism::VhostVei,
@@ -303,6 +317,7 @@ mod tests {
             output: Output::Capture,
             device: Device::Net,
             disk: 2 << 20,
+            real_disk: false,
             completion: Completion::Line,
             event_idx: false,
             indirect: false,
@@ -311,6 +326,7 @@ mod tests {
             backend_hart: 3,
             peer_hart: 1,
             other_work: true,
+            idle_guest: false,
             guests: 4,
             price: Some(Price::Hcs),
             guest: "net".into(),
@@ -318,6 +334,8 @@ mod tests {
         };
         assert_eq!(args, expected);
         assert_eq!(Args::parse(["vmm"].into_iter()), Ok(Args::default()));
+        let real = Args { real_disk: true, ..Args::default() };
+        assert_eq!(Args::parse(["vmm", "disk=real"].into_iter()), Ok(real));
     }
 
     #[test]

@@ -1,30 +1,34 @@
-//! Who else there is beside our guest: monitors of guests like ours, and a guest that only computes.
+//! Who else there is beside our guest: monitors of guests like ours, and a guest on the hart of whoever serves our device. That one computes,
+//! or, where the hardware is to switch to the backend's handler without the kernel, only waits: HCS interrupts guests.
 
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
+use hyp_abi::vm::reg;
 use hyp_rt::process::Process;
 use hyp_rt::{eprintln, sys, thread};
-use hyp_vmm::args::{Args, Device};
+use hyp_vmm::args::{Args, Device, Mechanism};
 use hyp_vmm::device::Devices;
 use hyp_vmm::device::sink::Lines;
 use hyp_vmm::device::uart16550::Uart16550;
 
-use crate::guest::Guest;
+use crate::guest::{Guest, IDLE};
 use crate::{Result, console, emulate};
 
-/// Guest memory of the computing guest.
-const WORK_MEMORY: u64 = 16 << 20;
+/// Memory of the guest beside ours.
+const MEMORY: u64 = 16 << 20;
 /// Bytes of its thread's stack.
 const WORK_STACK: usize = 64 << 10;
+/// The computing guest's file.
+const WORK: &str = "work";
 /// Harts that guests may be pinned to.
 const HARTS_MAX: usize = 64;
-/// The computing guest's machine is not there yet.
+/// Its machine is not there yet.
 const NONE: usize = usize::MAX;
 
-static WORK_VM: AtomicUsize = AtomicUsize::new(NONE);
+static NEIGHBOUR: AtomicUsize = AtomicUsize::new(NONE);
 
 /// The other monitors. They are killed when this is dropped.
 pub struct Crew {
@@ -33,15 +37,15 @@ pub struct Crew {
 
 /// Starts them. `words` are this monitor's own arguments.
 pub fn start(args: &Args, words: &[&str]) -> Result<Crew> {
-    if args.other_work {
+    if let Some(program) = neighbour(args) {
         let hart = args.backend_hart;
         thread::spawn(WORK_STACK, move || {
-            if let Err(message) = work(hart) {
-                eprintln!("vmm: the computing guest: {message}");
+            if let Err(message) = run(hart, program) {
+                eprintln!("vmm: the guest `{program}`: {message}");
                 sys::exit(crate::FAILED);
             }
         })
-        .map_err(|error| format!("the computing guest's thread: {error}"))?;
+        .map_err(|error| format!("the thread of the guest `{program}`: {error}"))?;
     }
     let mut guests = Vec::new();
     for hart in guest_harts(args).into_iter().take(args.guests).skip(1) {
@@ -51,27 +55,41 @@ pub fn start(args: &Args, words: &[&str]) -> Result<Crew> {
     Ok(Crew { guests })
 }
 
-/// Runs the computing guest until this process ends.
-fn work(hart: usize) -> Result<()> {
+/// Which guest is on the hart of whoever serves the device, if any.
+fn neighbour(args: &Args) -> Option<&'static str> {
+    let waits = args.mechanism == Mechanism::VhostUserHcs && args.idle_guest;
+    match (args.other_work, waits) {
+        (true, _) => Some(WORK),
+        (false, true) => Some(IDLE),
+        (false, false) => None,
+    }
+}
+
+/// Runs that guest until this process ends.
+fn run(hart: usize, program: &str) -> Result<()> {
     thread::pin(hart).map_err(|error| format!("hart {hart}: {error}"))?;
     let args = Args {
-        memory: WORK_MEMORY,
-        guest: String::from("work"),
+        memory: MEMORY,
+        guest: String::from(program),
         guest_args: format!("cycles={}", u64::MAX),
         ..Args::default()
     };
     let mut guest = Guest::load(&args)?;
-    WORK_VM.store(guest.vm.handle(), Ordering::Release);
+    if program == IDLE {
+        guest.vcpu.set_reg(reg::WFI_EXITS, 0).map_err(|error| format!("waiting inside the guest: {error}"))?;
+    }
+    NEIGHBOUR.store(guest.vm.handle(), Ordering::Release);
     let mut devices = Devices { uart: Uart16550::new(Lines::new(console)), virtio: None };
     emulate::run(&args, &mut guest, &mut devices)
 }
 
-/// The computing guest's machine; waits until it is there.
-pub fn work_vm() -> usize {
+/// The machine of the guest on that hart, if there is one; waits until it is there.
+pub fn neighbours_vm(args: &Args) -> Option<usize> {
+    neighbour(args)?;
     loop {
-        match WORK_VM.load(Ordering::Acquire) {
+        match NEIGHBOUR.load(Ordering::Acquire) {
             NONE => sys::yield_now(),
-            vm => return vm,
+            vm => return Some(vm),
         }
     }
 }

@@ -20,6 +20,11 @@ const TREE_ROOM: u64 = 64 << 10;
 /// A vCPU's mode: S.
 pub const SUPERVISOR: u64 = 1;
 
+/// Name of a guest that needs no file: it only waits.
+pub const IDLE: &str = "idle";
+/// `wfi; j -4`.
+const IDLE_PROGRAM: [u8; 8] = [0x73, 0x00, 0x50, 0x10, 0x6f, 0xf0, 0xdf, 0xff];
+
 /// What the guest says that it has printed, and what had arrived then.
 #[derive(Clone, Copy, Debug)]
 pub struct Report {
@@ -170,7 +175,10 @@ impl<A: FnOnce() -> Tally> Host for Calls<'_, A> {
 /// Puts program and device tree into guest memory. Returns the first instruction.
 fn fill(memory: &SharedMemory, args: &Args) -> Result<u64> {
     let name = &args.guest;
-    let program = file(name).map_err(|error| format!("file `{name}`: {error}"))?;
+    let program = match name.as_str() {
+        IDLE => Ok(&IDLE_PROGRAM[..]),
+        _ => file(name).map_err(|error| format!("file `{name}`: {error}")),
+    }?;
     let image = Image::parse(program, args.memory - TREE_ROOM).map_err(|error| format!("file `{name}`: {error}"))?;
     for (offset, bytes) in &image.segments {
         copy(memory, *offset, bytes);

@@ -1,6 +1,7 @@
 //! The command line: the one place from which options and help come.
 
 mod conformance;
+pub mod drive;
 mod lab;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use rv_isa::IsaSet;
 
 pub use conformance::{ConformanceArgs, ConformanceCommand, ElfArgs, EmitArgs, SuiteArgs};
+pub use drive::DriveArg;
 pub use lab::{LabArgs, LabCommand, OnOff, OutputArgs, SelectArgs, SharingArg, SweepArgs, SweepKind};
 
 use crate::trace::TraceArgs;
@@ -46,7 +48,8 @@ On a terminal: Ctrl-A x quits, Ctrl-A h helps, Ctrl-A Ctrl-A sends a Ctrl-A.
 Examples:
   rv-emu run test.elf                                a bare program, started in M-mode
   rv-emu run --bios fw_jump.bin --kernel Image       firmware and a kernel
-  rv-emu run --kernel hyp.elf --initrd files.cpio    a kernel on the built-in firmware")]
+  rv-emu run --kernel hyp.elf --initrd files.cpio    a kernel on the built-in firmware
+  rv-emu run --kernel Image --drive file=disk.img    a kernel with a disk (virtio-blk)")]
 pub struct RunArgs {
     /// A bare program, started in M-mode: ELF, or raw bytes for the start of memory.
     #[arg(conflicts_with = "bios", required_unless_present_any = ["bios", "kernel", "dump_dtb"])]
@@ -105,6 +108,10 @@ pub struct MachineArgs {
     /// Give the harts the HA-IOV extension.
     #[arg(long)]
     pub haiov: bool,
+    /// A disk in the next virtio slot, up to 8: file=PATH[,readonly][,instant] or ram=SIZE, and id=NAME. Requests to a file take the
+    /// cost model's time, or none with `instant`; a disk in memory takes none, and is gone at the end. A comma in PATH is doubled.
+    #[arg(long = "drive", value_name = "WORDS", value_parser = DriveArg::parse)]
+    pub drives: Vec<DriveArg>,
 }
 
 /// Options of `isa`.

@@ -9,7 +9,7 @@ use rv_machine::machine::ExtensionFactory;
 use rv_machine::trace::Trace;
 use rv_machine::{CostModel, Image, Limits, Machine, MachineConfig, Software, Stop};
 
-use crate::args::{MachineArgs, RunArgs};
+use crate::args::{MachineArgs, RunArgs, drive};
 use crate::console::{Console, Input};
 use crate::trace;
 
@@ -53,12 +53,14 @@ pub fn build(args: &MachineArgs) -> Result<Machine> {
         true => Haiov::machine(Config::default().priced(&costs), args.harts),
         false => Box::new(|_| Vec::new()),
     };
+    let virtio = drive::open(&args.drives, &costs)?;
     Ok(Machine::new(MachineConfig {
         harts: args.harts,
         memory: args.memory,
         isa: args.isa,
         costs,
         extensions,
+        virtio,
         ..MachineConfig::default()
     })?)
 }

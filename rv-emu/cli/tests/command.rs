@@ -267,3 +267,46 @@ fn rows_go_to_standard_output_alone() {
     assert!(text(&csv.stdout).starts_with("experiment,mechanism,"));
     assert_eq!(text(&csv.stdout).lines().count(), 2);
 }
+
+/// The program's exit code is the device ids of the first two slots.
+#[test]
+fn drives_fill_slots_and_bad_ones_are_named() {
+    let slots = [
+        asm::lui(T0, 0x1000_1000),
+        asm::lw(A0, T0, 8),
+        asm::lui(T0, 0x1000_2000),
+        asm::lw(A1, T0, 8),
+        asm::slli(A1, A1, 2),
+        asm::or(A0, A0, A1),
+        asm::slli(A0, A0, 16),
+        asm::lui(T1, 0x3000),
+        asm::addiw(T1, T1, 0x333),
+        asm::or(T1, T1, A0),
+        asm::lui(T0, 0x10_0000),
+        asm::sw(T1, T0, 0),
+    ];
+    let (slots, disk, odd) =
+        (File::new("slots", &program(&slots)), File::new("disk", &[0; 1024]), File::new("odd", &[0; 1000]));
+    let drive = |path: &str| format!("file={path},id=root");
+    let run = |drives: &[&str]| {
+        let options = drives.iter().flat_map(|drive| ["--drive", *drive]);
+        rv_emu(&[&["run", slots.path()][..], &options.collect::<Vec<_>>()].concat())
+    };
+    assert_eq!(run(&["ram=1M"]).status.code(), Some(2), "slot 0 has a block device");
+    assert_eq!(run(&[&drive(disk.path()), "ram=1M"]).status.code(), Some(2 + (2 << 2)));
+    let same = [&*drive(disk.path()), &*drive(disk.path())];
+    let read_only = drive(disk.path()) + ",readonly";
+    assert_eq!(run(&[&read_only, &read_only]).status.code(), Some(2 + (2 << 2)));
+    for (drives, part) in [
+        (&[&*drive(odd.path())][..], "has 1000 bytes"),
+        (&["file=/no/such/disk"], "can't open disk /no/such/disk"),
+        (&["file=/tmp"], "no regular file"),
+        (&same, "in use"),
+        (&["ram=1M"; 9], "9 virtio devices"),
+    ] {
+        let output = run(drives);
+        assert_eq!(output.status.code(), Some(125), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains(part), "{}", text(&output.stderr));
+    }
+    assert_eq!(run(&["file=x,fast"]).status.code(), Some(2), "a bad option");
+}

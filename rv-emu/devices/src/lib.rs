@@ -20,12 +20,14 @@ pub mod finisher;
 pub mod plic;
 pub mod sswi;
 pub mod uart16550;
+pub mod virtio;
 
 pub use aclint::Aclint;
 pub use finisher::Finisher;
 pub use plic::Plic;
 pub use sswi::Sswi;
 pub use uart16550::Uart16550;
+pub use virtio::VirtioSlot;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 

@@ -74,6 +74,8 @@ pub struct Ram {
     log: Vec<CodeEvent>,
     log_start: u64,
     watch_hit: bool,
+    /// Writes that no hart made.
+    foreign_writes: u64,
     // Keeps the mappings that `Region::host` points into.
     _memory: GuestMemoryMmap,
 }
@@ -110,6 +112,7 @@ impl Ram {
             log: Vec::new(),
             log_start: 0,
             watch_hit: false,
+            foreign_writes: 0,
             _memory: memory,
         })
     }
@@ -193,7 +196,13 @@ impl Ram {
         // SAFETY: `find` proved the range, and `from` is not guest memory.
         unsafe { std::ptr::copy_nonoverlapping(from.as_ptr(), region.host.add(offset as usize), from.len()) };
         self.stored(addr, len);
+        self.foreign_writes += 1;
         Ok(())
+    }
+
+    /// Counts what devices have written: a reservation doesn't outlive that.
+    pub(crate) fn foreign_writes(&self) -> u64 {
+        self.foreign_writes
     }
 
     /// Makes stores by harts into the pages of `addr..addr+len` fail, as in ROM.

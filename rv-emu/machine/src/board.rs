@@ -1,11 +1,15 @@
 //! What the harts see beyond themselves: memory and devices behind one address map.
 
+use std::cell::RefCell;
+
 use rv_devices::finisher::Finish;
-use rv_devices::{AccessError, Aclint, Device, Finisher, Plic, Sswi, Uart16550, Width, plic};
+use rv_devices::virtio::SLOTS;
+use rv_devices::{AccessError, Aclint, Device, Finisher, Plic, Sswi, Uart16550, VirtioSlot, Width, plic};
 use rv_hart::{Bus, BusError, Counters, Ram, TimeBase, Wires};
 
 use crate::cost::{CostModel, MARKERS_SNAPSHOT};
-use crate::map::{AddressMap, Part, RAM_BASE, ROM, UART_IRQ};
+use crate::dma::Dma;
+use crate::map::{AddressMap, Part, RAM_BASE, ROM, Range, UART_IRQ, virtio_irq};
 
 /// A nominal 1 GHz core beside the 10 MHz timer of QEMU's `virt`.
 pub const CYCLES_PER_TICK: u64 = 100;
@@ -16,12 +20,18 @@ pub const TIMEBASE_HZ: u32 = 10_000_000;
 pub struct Board {
     /// Physical memory, ROM included.
     pub ram: Ram,
+    /// What devices reach of it.
+    memory: Range,
     map: AddressMap,
     aclint: Aclint,
     sswi: Sswi,
     plic: Plic,
     uart: Uart16550,
     finisher: Finisher,
+    /// As many as the map has, the first ones with a disk.
+    virtio: Vec<VirtioSlot>,
+    /// When the first of them has something to do; `u64::MAX` if none has.
+    virtio_due: u64,
     costs: CostModel,
     /// Counts what may have changed a wire, so that idle harts need not be asked.
     changes: u64,
@@ -37,7 +47,9 @@ impl Board {
         memory: u64,
         harts: usize,
         costs: CostModel,
+        mut virtio: Vec<VirtioSlot>,
     ) -> Option<Result<Board, rv_hart::RamError>> {
+        virtio.resize_with(SLOTS, VirtioSlot::empty);
         let aclint = Aclint::new(harts, CYCLES_PER_TICK, costs.costs().ipi_wire.into())?;
         let sswi = Sswi::new(harts, costs.costs().ipi_wire.into())?;
         let plic = Plic::new(2 * harts)?;
@@ -47,12 +59,15 @@ impl Board {
         });
         Some(ram.map(|ram| Board {
             ram,
+            memory: map.range(Part::Ram).expect("the map was made with it"),
             map,
             aclint,
             sswi,
             plic,
             uart: Uart16550::new(),
             finisher: Finisher::new(),
+            virtio,
+            virtio_due: u64::MAX,
             costs,
             changes: 0,
             finish: None,
@@ -68,13 +83,15 @@ impl Board {
         self.plic.reset();
         self.uart.reset();
         self.finisher.reset();
+        self.virtio.iter_mut().for_each(Device::reset);
+        self.virtio_due = u64::MAX;
         self.changes += 1;
     }
 
     /// Types bytes at the serial port.
     pub fn push_input(&mut self, bytes: &[u8]) {
         self.uart.push_input(bytes);
-        self.settle();
+        self.settle_console();
     }
 
     /// Bytes typed and not yet read by software.
@@ -85,13 +102,18 @@ impl Board {
     /// Takes back the oldest byte typed and not yet read by software.
     pub(crate) fn take_input(&mut self) -> Option<u8> {
         let byte = self.uart.take_unread();
-        self.settle();
+        self.settle_console();
         byte
     }
 
     /// Moves what the serial port has sent to the end of `sink`.
     pub fn drain_output(&mut self, sink: &mut Vec<u8>) {
         self.uart.drain_output(sink);
+    }
+
+    /// The virtio slots.
+    pub fn virtio(&self) -> &[VirtioSlot] {
+        &self.virtio
     }
 
     /// The model that events are charged by.
@@ -123,12 +145,19 @@ impl Board {
             Part::Plic => Some(&mut self.plic),
             Part::Uart => Some(&mut self.uart),
             Part::Finisher => Some(&mut self.finisher),
+            Part::Virtio(slot) => {
+                // The access may give it something to do, or take its interrupt away.
+                self.virtio_due = 0;
+                self.virtio.get_mut(usize::from(slot)).map(|slot| slot as &mut dyn Device)
+            }
             Part::Rom | Part::Ram => None,
         }
     }
 
     /// The device at `addr`, the offset in it, and the width of the access.
-    fn target(&mut self, addr: u64, size: u8) -> Result<(&mut dyn Device, u64, Width), BusError> {
+    fn target(&mut self, addr: u64, size: u8, now: u64) -> Result<(&mut dyn Device, u64, Width), BusError> {
+        // What was done before the access is seen by it.
+        self.advance(now);
         let unmapped = BusError::Unmapped(addr);
         let (part, offset) = self.map.find(addr).ok_or(unmapped)?;
         let width = Width::from_bytes(size).ok_or(BusError::Refused(addr))?;
@@ -136,13 +165,33 @@ impl Board {
         Ok((device, offset, width))
     }
 
-    /// Carries the devices' lines on after an access.
-    fn settle(&mut self) {
-        self.changes += 1;
-        self.plic.set_level(UART_IRQ, self.uart.interrupt());
+    /// Carries the devices' lines on after an access at `now`.
+    fn settle(&mut self, now: u64) {
+        self.settle_console();
         if let Some(finish) = self.finisher.take_finish() {
             self.finish = Some(finish);
         }
+        self.advance(now);
+    }
+
+    fn settle_console(&mut self) {
+        self.changes += 1;
+        self.plic.set_level(UART_IRQ, self.uart.interrupt());
+    }
+
+    /// Lets the virtio devices do what is due by `now`.
+    fn advance(&mut self, now: u64) {
+        if now < self.virtio_due {
+            return;
+        }
+        let ram = RefCell::new(&mut self.ram);
+        let dma = Dma::new(&ram, self.memory);
+        for (slot, device) in (0..).zip(&mut self.virtio) {
+            device.advance(now, &dma);
+            self.plic.set_level(virtio_irq(slot), device.interrupt());
+        }
+        self.virtio_due = self.virtio.iter().filter_map(VirtioSlot::next_event).min().unwrap_or(u64::MAX);
+        self.changes += 1;
     }
 }
 
@@ -156,24 +205,25 @@ impl Bus for Board {
     }
 
     fn read(&mut self, _hart: usize, addr: u64, size: u8, now: u64) -> Result<u64, BusError> {
-        let (device, offset, width) = self.target(addr, size)?;
+        let (device, offset, width) = self.target(addr, size, now)?;
         let value = device.read(offset, width, now).map_err(refused(addr))?;
-        self.settle();
+        self.settle(now);
         Ok(value)
     }
 
     fn write(&mut self, _hart: usize, addr: u64, size: u8, value: u64, now: u64) -> Result<(), BusError> {
-        let (device, offset, width) = self.target(addr, size)?;
+        let (device, offset, width) = self.target(addr, size, now)?;
         device.write(offset, width, value, now).map_err(refused(addr))?;
-        self.settle();
+        self.settle(now);
         Ok(())
     }
 
     fn wires(&mut self, hart: usize, now: u64) -> Wires {
+        self.advance(now);
         let time = TimeBase { cycles_per_tick: CYCLES_PER_TICK, offset: self.aclint.mtime_offset() };
         let arrival = self.aclint.msip_arrival(hart);
         let ssip = self.sswi.take_edge(hart, now);
-        let arrivals = [arrival, self.sswi.arrival(hart)];
+        let arrivals = [arrival, self.sswi.arrival(hart), Some(self.virtio_due)];
         Wires {
             meip: self.plic.pending(plic::machine_context(hart)),
             seip: self.plic.pending(plic::supervisor_context(hart)),

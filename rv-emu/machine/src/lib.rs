@@ -20,6 +20,7 @@
 pub mod board;
 pub mod boot;
 pub mod cost;
+mod dma;
 pub mod htif;
 pub mod image;
 pub mod machine;

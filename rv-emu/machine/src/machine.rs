@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use rv_devices::VirtioSlot;
 use rv_devices::finisher::Finish;
+use rv_devices::virtio::SLOTS;
 use rv_hart::ext::Extension;
 use rv_hart::{Hart, HartError, Observer, RamError};
 use rv_isa::IsaSet;
@@ -49,10 +51,12 @@ pub struct MachineConfig {
     pub costs: CostModel,
     /// The harts' other extensions, and the names that they add to the ISA string.
     pub extensions: ExtensionFactory,
+    /// What is in the virtio slots, from the first on; at most 8.
+    pub virtio: Vec<VirtioSlot>,
 }
 
 impl Default for MachineConfig {
-    /// One hart, 128 MiB, the standard ISA, the default cost model, no other extensions.
+    /// One hart, 128 MiB, the standard ISA, the default cost model, no other extensions, no disks.
     fn default() -> Self {
         MachineConfig {
             harts: 1,
@@ -61,6 +65,7 @@ impl Default for MachineConfig {
             isa: IsaSet::standard(),
             costs: CostModel::built_in("default").expect("the built-in models are valid"),
             extensions: Box::new(|_| Vec::new()),
+            virtio: Vec::new(),
         }
     }
 }
@@ -77,6 +82,9 @@ pub enum MachineError {
     /// A quantum in which an LR/SC loop could not be completed.
     #[error("a quantum of {0} cycles is too short: it must be at least {QUANTUM_MIN}")]
     Quantum(u64),
+    /// More devices than there are slots.
+    #[error("{0} virtio devices: a machine has room for {SLOTS}")]
+    Virtio(usize),
     /// The kernel command line can't be handed over.
     #[error("the kernel command line has a NUL character in it")]
     CommandLine,
@@ -165,7 +173,7 @@ impl Machine {
     /// # Errors
     /// [`MachineError`] says what of the configuration can't be had.
     pub fn new(config: MachineConfig) -> Result<Machine, MachineError> {
-        let MachineConfig { harts: count, memory, quantum, isa, costs, mut extensions } = config;
+        let MachineConfig { harts: count, memory, quantum, isa, costs, mut extensions, virtio } = config;
         if !(1..=HARTS_MAX).contains(&count) {
             return Err(MachineError::Harts(count));
         }
@@ -175,9 +183,12 @@ impl Machine {
         if quantum < QUANTUM_MIN {
             return Err(MachineError::Quantum(quantum));
         }
+        if virtio.len() > SLOTS {
+            return Err(MachineError::Virtio(virtio.len()));
+        }
         let map = AddressMap::board(memory)?;
         let hart_costs = costs.costs();
-        let board = Board::new(map, memory, count, costs).ok_or(MachineError::Harts(count))??;
+        let board = Board::new(map, memory, count, costs, virtio).ok_or(MachineError::Harts(count))??;
         let harts = (0..count as u64)
             .map(|id| Hart::new(id, ROM.base, isa, hart_costs, extensions(id)))
             .collect::<Result<Vec<_>, _>>()?;

@@ -3,7 +3,7 @@
 //! Addresses and interrupt numbers are those of QEMU's `virt` board, so that programs built for it
 //! run here.
 
-use rv_devices::{aclint, finisher, plic, sswi, uart16550};
+use rv_devices::{aclint, finisher, plic, sswi, uart16550, virtio};
 
 /// Where memory begins.
 pub const RAM_BASE: u64 = 0x8000_0000;
@@ -23,6 +23,8 @@ pub enum Part {
     Plic,
     /// The serial port.
     Uart,
+    /// A virtio-mmio slot, by number.
+    Virtio(u8),
     /// Memory.
     Ram,
 }
@@ -48,7 +50,7 @@ pub struct Row {
 pub const ROM: Row = Row { part: Part::Rom, name: "rom", base: 0x1000, len: 0xf000, compatible: &[], irq: None };
 
 /// The devices.
-pub const DEVICES: [Row; 5] = [
+pub const DEVICES: [Row; 5 + virtio::SLOTS] = [
     Row {
         part: Part::Finisher,
         name: "test",
@@ -89,10 +91,39 @@ pub const DEVICES: [Row; 5] = [
         compatible: &["ns16550a"],
         irq: Some(10),
     },
+    virtio_slot(0),
+    virtio_slot(1),
+    virtio_slot(2),
+    virtio_slot(3),
+    virtio_slot(4),
+    virtio_slot(5),
+    virtio_slot(6),
+    virtio_slot(7),
 ];
 
 /// The serial port's PLIC source.
 pub const UART_IRQ: u32 = 10;
+
+/// The first virtio slot; the others follow, each with a window of its own.
+const VIRTIO_BASE: u64 = 0x1000_1000;
+
+const _: () = assert!(virtio_irq(virtio::SLOTS as u8 - 1) < UART_IRQ);
+
+const fn virtio_slot(slot: u8) -> Row {
+    Row {
+        part: Part::Virtio(slot),
+        name: "virtio_mmio",
+        base: VIRTIO_BASE + slot as u64 * virtio::SIZE,
+        len: virtio::SIZE,
+        compatible: &["virtio,mmio"],
+        irq: Some(virtio_irq(slot)),
+    }
+}
+
+/// The PLIC source of a virtio slot.
+pub const fn virtio_irq(slot: u8) -> u32 {
+    1 + slot as u32
+}
 
 /// A range of physical addresses that is not empty and does not wrap around.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -230,6 +261,9 @@ mod tests {
             (0xc20_0004, Some((Part::Plic, 0x20_0004))),
             (0x1000_0005, Some((Part::Uart, 5))),
             (0x1000_0100, None),
+            (0x1000_1000, Some((Part::Virtio(0), 0))),
+            (0x1000_8ffc, Some((Part::Virtio(7), 0xffc))),
+            (0x1000_9000, None),
             (0, None),
             (u64::MAX, None),
             (RAM_BASE, Some((Part::Ram, 0))),

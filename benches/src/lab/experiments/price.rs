@@ -282,13 +282,19 @@ fn compose(case: &Case) -> Result<Composition, String> {
     let Operation { mechanism, setup, map_cache, .. } = operation;
     let mut append = format!("mech={} hart=0 lines=0 guest-memory={GUEST_MIB} console=capture", mechanism.name);
     if !setup.is_empty() {
-        append = format!("{append} {setup}");
+        append = format!("{append} idle-guest=0 {setup}");
+    }
+    if matches!(operation.measure, Stolen | StolenLatency) {
+        // Harts take turns by number. What one does is seen by a later one at its exact time, by an earlier one in its next turn only: whoever
+        // sends comes first.
+        append = append.replace("hart=0", "hart=2 peer-hart=0");
     }
     Ok(Composition {
         memory: HOST_MEMORY,
         kernel: image("hyp")?,
         archive: vec![("vmm", image("vmm")?), ("guest", guest(operation, case.size))],
         append,
+        disk: None,
         map_cache: case.options.map_cache.or(*map_cache),
         span: Span::Markers,
         insns_max: 500_000_000 + case.size * 1_000_000,

@@ -19,7 +19,7 @@ use crate::sched::{self, hart::Hart, hart::set_harts, thread::Thread, timer};
 use crate::sync::Once;
 use crate::trap::entry::trap_vector;
 use crate::vm::{hardware, uer};
-use crate::{console, csr_write, init, log, power, vei};
+use crate::{console, csr_write, disk, init, log, power, vei};
 
 static ARGUMENTS: Once<String> = Once::new();
 
@@ -66,6 +66,7 @@ fn use_devices(board: &Board<'_>) {
     if let Some(finisher) = board.finisher {
         power::set_finisher(finisher.direct());
     }
+    disk::set_slots(board.virtio);
 }
 
 fn announce(board: &Board<'_>) {

@@ -5,6 +5,8 @@ use hyp_kernel::addr::Phys;
 
 /// Most memory banks.
 pub const BANKS_MAX: usize = 4;
+/// Most slots for virtio devices.
+pub const SLOTS_MAX: usize = 8;
 /// Most harts.
 pub const HARTS_MAX: usize = 64;
 
@@ -27,6 +29,8 @@ pub struct Board<'a> {
     pub finisher: Option<Phys>,
     /// An ACLINT SSWI, by which harts interrupt one another without the firmware.
     pub sswi: Option<Phys>,
+    /// Slots for virtio devices, most of them empty.
+    pub virtio: [Option<Phys>; SLOTS_MAX],
     /// The initial archive, as (start, end).
     pub initrd: Option<(Phys, Phys)>,
     /// Command line.
@@ -54,11 +58,15 @@ impl<'a> Board<'a> {
             uart: uart(fdt),
             finisher: fdt.compatible("sifive,test0").next().and_then(|node| first_region(&node)),
             sswi: fdt.compatible("riscv,aclint-sswi").next().and_then(|node| first_region(&node)),
+            virtio: [None; SLOTS_MAX],
             initrd: fdt.initrd().map(|(start, end)| (Phys(start as usize), Phys(end as usize))),
             arguments: fdt.bootargs(),
         };
         for (slot, (start, size)) in board.banks.iter_mut().zip(fdt.memory()) {
             *slot = Some((Phys(start as usize), Phys((start + size) as usize)));
+        }
+        for (slot, node) in board.virtio.iter_mut().zip(fdt.compatible("virtio,mmio")) {
+            *slot = first_region(&node);
         }
         for (slot, hartid) in board.hartids.iter_mut().zip(fdt.harts()) {
             *slot = Some(hartid as usize);
@@ -74,7 +82,8 @@ impl<'a> Board<'a> {
     pub fn ranges(&self) -> impl Iterator<Item = (Phys, Phys)> {
         let page = |phys: Phys| (phys, phys.add(1));
         let devices = [self.uart.map(|uart| uart.0), self.finisher, self.sswi];
-        self.banks.into_iter().flatten().chain(devices.into_iter().flatten().map(page))
+        let devices = devices.into_iter().chain(self.virtio).flatten();
+        self.banks.into_iter().flatten().chain(devices.map(page))
     }
 }
 

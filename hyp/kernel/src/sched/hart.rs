@@ -11,7 +11,7 @@ use crate::arch::{self, ipi};
 use crate::sched::queue::RunQueue;
 use crate::sched::thread::{State, Thread};
 use crate::sched::timer::Timers;
-use crate::sched::{self, Previous};
+use crate::sched::{self, Previous, fair};
 use crate::sync::{Once, SpinLock};
 use crate::vei;
 use crate::{csr_read, csr_set, csr_take};
@@ -37,6 +37,8 @@ pub struct Hart {
     pub last_vcpu: Cell<usize>,
     /// What is counted here; see [`Counters`].
     pub counters: Counters,
+    /// The most that a thread had when it was chosen as the one that had least: where threads that come begin.
+    pub floor: AtomicU64,
     idle: AtomicBool,
     /// Another hart has sent an interrupt that was not served yet: a second one
     /// would tell nothing new.
@@ -55,7 +57,7 @@ unsafe impl Send for Hart {}
 /// Counters of one hart. Only the hart itself writes them; others may read.
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// `cycle` when the current thread was switched to.
+    /// `cycle` up to which time is booked.
     pub switched_at: AtomicU64,
     /// Switches of threads.
     pub switches: AtomicU64,
@@ -109,6 +111,7 @@ impl Hart {
             fp_owner: Cell::new(0),
             last_vcpu: Cell::new(0),
             counters: Counters::default(),
+            floor: AtomicU64::new(0),
             idle: AtomicBool::new(false),
             kicked: AtomicU32::new(0),
             idle_thread: Once::new(),
@@ -131,7 +134,11 @@ impl Hart {
 
     /// Whether the current thread is the idle thread.
     pub fn runs_idle_thread(&self) -> bool {
-        core::ptr::eq(self.current.get(), Arc::as_ptr(self.idle_thread.get()))
+        self.is_idle_thread(sched::current())
+    }
+
+    fn is_idle_thread(&self, thread: &Thread) -> bool {
+        core::ptr::eq(thread, Arc::as_ptr(self.idle_thread.get()))
     }
 
     /// Cycles that the hart has had nothing to do.
@@ -145,14 +152,25 @@ impl Hart {
         csr_read!("cycle").saturating_sub(self.counters.switched_at.load(Ordering::Relaxed))
     }
 
-    /// Books the time up to now on `previous`, which is being switched out.
-    pub fn account(&self, previous: &Thread, next: &Thread) {
+    /// Books the time up to now on the thread that runs.
+    pub fn account(&self, running: &Thread) {
         let now = csr_read!("cycle");
         let since = self.counters.switched_at.load(Ordering::Relaxed);
-        count(&previous.run_cycles, now.wrapping_sub(since));
+        let spent = now.wrapping_sub(since);
         self.counters.switched_at.store(now, Ordering::Relaxed);
+        count(&running.run_cycles, spent);
+        if !self.is_idle_thread(running) {
+            count(&running.virtual_time, spent);
+        }
+    }
+
+    /// Counts a switch to `next`, which was chosen as the one that had least time.
+    pub fn count_switch(&self, next: &Thread) {
         count(&self.counters.switches, 1);
         count(&next.switches, 1);
+        if !self.is_idle_thread(next) {
+            self.floor.fetch_max(next.virtual_time(), Ordering::Relaxed);
+        }
     }
 
     /// Whether there is a thread to take, here or from another hart.
@@ -161,7 +179,7 @@ impl Hart {
             return true;
         }
         let stolen = self.steal();
-        stolen.map(|thread| self.queue.lock().push(thread)).is_some()
+        stolen.map(|thread| fair::join(self, &mut self.queue.lock(), thread)).is_some()
     }
 
     /// Takes a thread from a hart that has more than it can run.
@@ -184,7 +202,7 @@ impl Hart {
         if fate == Previous::GoesOn && !self.runs_idle_thread() && self.may_run(previous) {
             queue.push(previous.to_arc());
         }
-        let next = queue.pop();
+        let next = queue.take_least();
         next.unwrap_or_else(|| Arc::clone(self.idle_thread.get()))
     }
 

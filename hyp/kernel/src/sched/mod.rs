@@ -8,6 +8,7 @@
 //! the way back, by the interrupt that is then pending. That is why waking a
 //! thread always ends in a software interrupt for the hart that should run it.
 
+pub mod fair;
 pub mod hart;
 pub mod queue;
 pub mod signal;
@@ -108,7 +109,7 @@ pub fn enqueue(thread: Arc<Thread>) {
         None if thread.on_cpu.load(Ordering::Acquire) || last.is_idle() => last,
         None => idle_hart().unwrap_or(last),
     };
-    target.queue.lock().push(thread);
+    fair::join(target, &mut target.queue.lock(), thread);
     target.kick();
 }
 
@@ -136,6 +137,7 @@ fn idle_hart() -> Option<&'static Hart> {
 /// Lets another thread run, if one is ready.
 pub fn yield_now() {
     let restore = disable_interrupts();
+    fair::step_back(this_hart(), current());
     reschedule();
     end_if_dying();
     restore_interrupts(restore);
@@ -151,11 +153,12 @@ pub fn reschedule() {
     }
 }
 
-/// Somebody was woken for this hart: the current thread makes room, but not
-/// before it had a fair piece of its slice. Else threads that wake one another
-/// could keep it from ever running.
+/// Somebody was woken for this hart: the current thread makes room if that one
+/// had much less time. Else threads that wake one another could keep it from
+/// ever running.
 pub fn preempt() {
-    if this_hart().runs_idle_thread() || timer::shorten_slice() {
+    let hart = this_hart();
+    if hart.runs_idle_thread() || fair::is_ahead(hart, current()) {
         reschedule();
     } else {
         timer::rearm();
@@ -200,7 +203,7 @@ pub fn leave() -> ! {
 
 /// What `preempt` decides, for callers that must not switch.
 pub fn wants_to_switch() -> bool {
-    let wanted = timer::shorten_slice() && !this_hart().queue.lock().is_empty();
+    let wanted = fair::is_ahead(this_hart(), current());
     if !wanted {
         timer::rearm();
     }
@@ -227,12 +230,13 @@ fn schedule(fate: Previous) {
     // This answers every request so far: they all ask to look at the queue, or
     // to look whether the process is dying, which a thread does when it goes on.
     hart.acknowledge_kick();
+    hart.account(previous);
     let next = hart.take_next(previous, fate);
     if core::ptr::eq(Arc::as_ptr(&next), previous) {
         timer::new_slice();
         return;
     }
-    hart.account(previous, &next);
+    hart.count_switch(&next);
     previous.switch_out();
     next.on_cpu.store(true, Ordering::Relaxed);
     next.last_hart.store(hart.index, Ordering::Relaxed);

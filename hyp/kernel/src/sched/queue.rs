@@ -6,7 +6,7 @@ use core::ptr;
 
 use crate::sched::thread::Thread;
 
-/// A first-in, first-out list. A thread is in at most one; the list holds a
+/// A list in the order of arrival. A thread is in at most one; the list holds a
 /// reference to each of its threads. `Thread::next` belongs to the lock of the
 /// queue that the thread is in.
 pub struct RunQueue {
@@ -43,9 +43,26 @@ impl RunQueue {
         self.tail = thread;
     }
 
-    /// Takes the first.
-    pub fn pop(&mut self) -> Option<Arc<Thread>> {
-        self.take_where(|_| true)
+    /// Takes the thread that had the least time; of equals the one that came first.
+    pub fn take_least(&mut self) -> Option<Arc<Thread>> {
+        let least = self.least()?;
+        self.take_where(|thread| thread.virtual_time() == least)
+    }
+
+    /// The least that a thread of the list had.
+    pub fn least(&self) -> Option<u64> {
+        self.iter().map(Thread::virtual_time).min()
+    }
+
+    /// The most that a thread of the list had.
+    pub fn most(&self) -> Option<u64> {
+        self.iter().map(Thread::virtual_time).max()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Thread> {
+        // SAFETY: the list holds references to all threads that it links.
+        let thread = |at: *const Thread| unsafe { at.as_ref() };
+        core::iter::successors(thread(self.head), move |at| thread(at.next.get()))
     }
 
     /// Takes the first that is wanted.

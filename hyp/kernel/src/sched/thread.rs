@@ -98,6 +98,8 @@ pub struct Thread {
     pub next: Cell<*const Thread>,
     /// Cycles that harts spent on it, up to its last switch.
     pub run_cycles: AtomicU64,
+    /// What of it counts for its turn: see [`crate::sched::fair`].
+    pub virtual_time: AtomicU64,
     /// How often it was switched to.
     pub switches: AtomicU64,
     /// State of the N extension, for threads that use it.
@@ -165,6 +167,7 @@ impl Thread {
             pinned: AtomicUsize::new(ANY_HART),
             next: Cell::new(ptr::null()),
             run_cycles: AtomicU64::new(0),
+            virtual_time: AtomicU64::new(0),
             switches: AtomicU64::new(0),
             user_traps: UnsafeCell::new(UserTrapState::default()),
             vei: ThreadVei::default(),
@@ -254,6 +257,12 @@ impl Thread {
         thread.last_hart = AtomicUsize::new(hart.index);
         thread.set_hart(hart);
         Arc::new(thread)
+    }
+
+    /// What of its time counts for its turn.
+    #[inline]
+    pub fn virtual_time(&self) -> u64 {
+        self.virtual_time.load(Ordering::Relaxed)
     }
 
     /// Another reference to this thread, which must be in an `Arc` (all are).

@@ -95,6 +95,7 @@ pub fn get_register(vcpu: usize, id: usize, value: usize) -> Result<(), Error> {
     let known = match id {
         reg::STARTED => Some(u64::from(vcpu.line.hsm() != Hsm::Stopped)),
         reg::HART_ID => Some(vcpu.line.number()),
+        reg::WFI_EXITS => Some(vcpu.wfi_exits().into()),
         _ => None,
     };
     if let Some(known) = known {
@@ -108,7 +109,7 @@ pub fn get_register(vcpu: usize, id: usize, value: usize) -> Result<(), Error> {
 
 pub fn set_register(vcpu: usize, id: usize, value: usize) -> Result<(), Error> {
     let vcpu = own_vcpu(vcpu)?;
-    if matches!(id, reg::MODE | reg::STARTED) && value > 1 {
+    if matches!(id, reg::MODE | reg::STARTED | reg::WFI_EXITS) && value > 1 {
         return Err(Error::InvalidArgument);
     }
     if id == reg::STARTED {
@@ -116,6 +117,10 @@ pub fn set_register(vcpu: usize, id: usize, value: usize) -> Result<(), Error> {
         return Ok(());
     }
     vcpu.unload();
+    if id == reg::WFI_EXITS {
+        vcpu.set_wfi_exits(value != 0);
+        return Ok(());
+    }
     *vcpu.register(id).ok_or(Error::InvalidArgument)? = value as u64;
     Ok(())
 }

@@ -9,7 +9,9 @@ mod vhost;
 
 use hyp_abi::error::{Error, encode};
 use hyp_abi::syscall as number;
+use hyp_kernel::addr::UserVirt;
 
+use crate::disk;
 use crate::sched;
 use crate::vei;
 use crate::vm::run;
@@ -72,6 +74,10 @@ fn dispatch(call: usize, [a0, a1, a2]: [usize; 3]) -> Result<usize, Error> {
         number::IO_EVENT => machine::io_event(a0, a1).map(done),
         number::IRQ_EVENT => machine::irq_event(a0, a1).map(done),
         number::HOST_STATS => processes::host_stats(a0, a1, a2),
+        number::DISK_SIZE => disk::size(),
+        number::DISK_READ => disk::read(memory::process()?, a0, UserVirt(a1), a2).map(done),
+        number::DISK_WRITE => disk::write(memory::process()?, a0, UserVirt(a1), a2).map(done),
+        number::DISK_FLUSH => disk::flush().map(done),
         number::VHOST_CREATE => vhost::create(a0),
         number::VHOST_QUEUE => vhost::queue(a0, a1).map(done),
         number::VHOST_STOP => vhost::stop(a0).map(done),

@@ -8,7 +8,7 @@ use core::hint::spin_loop;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
 use ha_iov_ext::cause::{DOORBELL, SUPERVISOR_VEI};
-use ha_iov_ext::csr::USTATUS;
+use ha_iov_ext::csr::{USTATUS, UTVAL};
 use ha_iov_ext::fields::{huct, hveictl as ctl, hveifence, hvslot, sip, topvei, ustatus};
 use ha_iov_ext::vei::Context;
 use hyp_abi::Error;
@@ -43,6 +43,8 @@ const CLAIMS_PER_WINDOW: u64 = 128;
 /// Budget ticks per second: a handler that is found running by two of them in a
 /// row is evicted.
 const BUDGET_TICKS_PER_SECOND: u64 = 500;
+/// What marks a handler that ran at a budget tick: no address.
+const MARK: u64 = u64::MAX;
 
 /// Whether the hart looks away from its doorbell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,8 +71,6 @@ pub struct HartVei {
     pending: AtomicU64,
     /// When the next budget tick is.
     tick: Cell<u64>,
-    /// The last one found a handler.
-    marked: Cell<bool>,
     /// Doorbells are off for a moment.
     away: Cell<Away>,
     /// Claims since then; too many turn supervisor VEIs off for a moment.
@@ -105,7 +105,6 @@ pub fn init() {
         fenced: AtomicU64::new(0),
         pending: AtomicU64::new(0),
         tick: Cell::new(timer::NEVER),
-        marked: Cell::new(false),
         away: Cell::new(Away::No),
         window: Cell::new((0, 0)),
         flooded: Cell::new(false),
@@ -234,7 +233,6 @@ pub fn load(vm: &Vm) {
     let domain = vm.vei.domain().load(Ordering::Relaxed);
     let bits = flag(vm.vei.may_send(), ctl::VSE) | flag(has_users, ctl::UVE) | flag(is_banked(), ctl::BANK);
     regs::write::<HVEICTL>(bits | domain << ctl::DOM_SHIFT);
-    hart.marked.set(false);
     hart.tick.set(if has_users { time() + tick_length() } else { timer::NEVER });
     if has_users {
         timer::rearm();
@@ -273,7 +271,9 @@ pub fn deadline() -> u64 {
 }
 
 /// Whether a budget tick is due, and the handler that runs has used its budget
-/// up. `handler` tells whether one runs.
+/// up: it ran at the tick before, without having been left meanwhile. The mark of
+/// that is in `utval`, which every entry by HCS clears, and which the handler can
+/// neither see nor change (ha-iov 8.7, A5). `handler` tells whether one runs.
 pub fn budget_is_over(now: u64, handler: bool) -> bool {
     let hart = this();
     hart.look_again();
@@ -281,7 +281,12 @@ pub fn budget_is_over(now: u64, handler: bool) -> bool {
         return false;
     }
     hart.tick.set(now + tick_length());
-    hart.marked.replace(handler) && handler
+    if !handler {
+        return false;
+    }
+    let marked = regs::read::<UTVAL>() == MARK;
+    regs::write::<UTVAL>(MARK);
+    marked
 }
 
 /// A timer interrupt outside of handlers.

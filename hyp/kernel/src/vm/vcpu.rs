@@ -12,8 +12,8 @@ use hyp_kernel::addr::PAGE_SIZE;
 use hyp_kernel::insn::Extend;
 
 use crate::arch::csr::{
-    HSTATUS_SPV, HSTATUS_SPVP, INT_VSTI, SSTATUS_FS, SSTATUS_FS_CLEAN, SSTATUS_FS_INITIAL, SSTATUS_SPIE, SSTATUS_SPP,
-    SSTATUS_UXL_64, cause,
+    HSTATUS_SPV, HSTATUS_SPVP, HSTATUS_VTW, INT_VSTI, SSTATUS_FS, SSTATUS_FS_CLEAN, SSTATUS_FS_INITIAL, SSTATUS_SPIE,
+    SSTATUS_SPP, SSTATUS_UXL_64, cause,
 };
 use crate::arch::{fence_i, hfence_gvma_all, hfence_vvma_all};
 use crate::mm::frame::OwnedFrames;
@@ -78,6 +78,9 @@ pub struct Vcpu {
     csrs: GuestCsrs,
     float: FloatRegisters,
     redirected_causes: u64,
+    /// WFI of the guest is an exit, in which its thread sleeps; else the hart
+    /// waits in the guest.
+    wfi_exits: bool,
     /// Breakpoints of the guest are exits.
     debug: bool,
     _live: Counted,
@@ -95,7 +98,7 @@ impl Vcpu {
         let backing = Backing::Shared(run_page.phys());
         let run_page_address = process.space.lock().add_anywhere(PAGE_SIZE, backing)?;
         Ok(Box::new(Self {
-            frame: reset_frame(0),
+            frame: reset_frame(),
             completion: Completion::None,
             line,
             io_table: IoTable::default(),
@@ -111,6 +114,7 @@ impl Vcpu {
             csrs: GuestCsrs::new(),
             float: FloatRegisters::default(),
             redirected_causes: 0,
+            wfi_exits: true,
             debug: false,
             _live: Counted::new(Kind::Vcpu),
             timer: timer::NEVER,
@@ -243,7 +247,26 @@ impl Vcpu {
     pub fn set_redirected_causes(&mut self, causes: u64) {
         assert!(!self.is_loaded);
         self.redirected_causes = causes;
-        self.frame.hstatus = guest_hstatus(causes);
+        self.set_hstatus();
+    }
+
+    /// Sets whether WFI of the guest is an exit.
+    pub fn set_wfi_exits(&mut self, exits: bool) {
+        assert!(!self.is_loaded);
+        self.wfi_exits = exits;
+        self.set_hstatus();
+    }
+
+    /// Whether WFI of the guest is an exit.
+    pub fn wfi_exits(&self) -> bool {
+        self.wfi_exits
+    }
+
+    /// HUR opens UER, and `uret` to V=1, for this thread; VTW makes WFI an exit.
+    fn set_hstatus(&mut self) {
+        let hur = if self.redirected_causes != 0 { uer::HSTATUS_HUR } else { 0 };
+        let vtw = if self.wfi_exits { HSTATUS_VTW } else { 0 };
+        self.frame.hstatus = HOST_HSTATUS & !HSTATUS_VTW | HSTATUS_SPV | HSTATUS_SPVP | hur | vtw;
     }
 
     /// Sets whether breakpoints of the guest are exits.
@@ -256,7 +279,8 @@ impl Vcpu {
     pub fn reset(&mut self, pc: u64, opaque: u64) {
         let was_loaded = self.is_loaded;
         self.unload();
-        self.frame = reset_frame(self.redirected_causes);
+        self.frame = reset_frame();
+        self.set_hstatus();
         self.frame.pc = pc;
         self.frame.x[10] = self.line.number();
         self.frame.x[11] = opaque;
@@ -304,17 +328,11 @@ impl Vcpu {
 }
 
 /// General registers of a hart that begins.
-fn reset_frame(redirected_causes: u64) -> GuestFrame {
+fn reset_frame() -> GuestFrame {
     GuestFrame {
         x: [0; 32],
         pc: 0,
         sstatus: SSTATUS_SPIE | SSTATUS_FS_INITIAL | SSTATUS_UXL_64,
-        hstatus: guest_hstatus(redirected_causes),
+        hstatus: HOST_HSTATUS | HSTATUS_SPV | HSTATUS_SPVP,
     }
-}
-
-/// `hstatus` for guests: HUR opens UER, and `uret` to V=1, for this thread.
-const fn guest_hstatus(redirected_causes: u64) -> u64 {
-    let hur = if redirected_causes != 0 { uer::HSTATUS_HUR } else { 0 };
-    HOST_HSTATUS | HSTATUS_SPV | HSTATUS_SPVP | hur
 }

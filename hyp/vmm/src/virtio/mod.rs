@@ -16,10 +16,11 @@ use alloc::sync::Arc;
 
 use hyp_abi::event::{IO_EVENT_DATAMATCH, IRQ_LINE, IRQ_MESSAGE, IoEvent, IrqEvent};
 use hyp_abi::vei::{FIXED, TO_CONTEXT, TO_EVENT, VeiRoute};
+use hyp_rt::disk::RealDisk;
 use hyp_rt::event::Event;
 use hyp_rt::vei;
 use hyp_rt::vm::InterruptLine;
-use hyp_service::{Any, Port, RamDisk};
+use hyp_service::{Any, Disk, Port};
 use hyp_vmm::args::{Args, Completion, Device, Mechanism};
 use hyp_vmm::device::VIRTIO;
 use hyp_vmm::device::slot::{Backing, Slot};
@@ -39,7 +40,7 @@ pub const FIRST_VEIRQ: u32 = 1;
 const CALL: u32 = 1;
 
 /// A device as the device crate knows it, on memory of this process.
-type LocalDevice = Any<RamDisk<hyp_service::Mapped>, Port<Box<dyn FnMut() + Send>>>;
+type LocalDevice = Any<Disk<hyp_service::Mapped, RealDisk>, Port<Box<dyn FnMut() + Send>>>;
 
 /// What a device is made of, whoever serves it.
 struct Parts {
@@ -69,8 +70,11 @@ pub fn connect(args: &Args, guest: &Guest) -> Result<Option<Connected>> {
         return Ok(None);
     }
     let refused = |error: hyp_abi::Error| format!("the virtio device: {error}");
+    if args.real_disk && !args.mechanism.may_wait() {
+        return Err(format!("{} has no disk=real: who serves it can't wait for it", args.mechanism.name()));
+    }
     let (parts, peer) = parts(args, guest)?;
-    let identity = identity(args, &parts);
+    let identity = identity(args, &parts)?;
     let queues = identity.queue_max.iter().take_while(|size| **size > 0).count() as u32;
     let backing: Box<dyn Backing> = match args.mechanism {
         Mechanism::Emulate | Mechanism::Uer | Mechanism::Virtio | Mechanism::VirtioUer => {
@@ -99,12 +103,12 @@ pub fn connect(args: &Args, guest: &Guest) -> Result<Option<Connected>> {
     Ok(Some(Connected { slot, peer }))
 }
 
-/// Puts our guest, the one that computes and the backend's handler into one trust domain: they are all ours. Only the profile without banked
+/// Puts our guest, the one beside it and the backend's handler into one trust domain: they are all ours. Only the profile without banked
 /// registers asks for it.
 fn trust(args: &Args, guest: &Guest, context: &hyp_rt::handle::Handle) -> hyp_rt::sys::Result<()> {
     vei::join_domain(context.number(), guest.vm.handle())?;
-    if args.other_work {
-        vei::join_domain(context.number(), crew::work_vm())?;
+    if let Some(vm) = crew::neighbours_vm(args) {
+        vei::join_domain(context.number(), vm)?;
     }
     Ok(())
 }
@@ -128,9 +132,9 @@ fn parts(args: &Args, guest: &Guest) -> Result<(Parts, Option<peer::Peer>)> {
     Ok((parts, peer))
 }
 
-/// The device on memory of this process.
-fn device(args: &Args, parts: &Parts) -> LocalDevice {
-    match args.device {
+/// The device as this process serves it.
+fn device(args: &Args, parts: &Parts) -> Result<LocalDevice> {
+    Ok(match args.device {
         Device::Net => {
             // SAFETY: the cable stays mapped; this is the only end of its side in this process that is used.
             let end = unsafe { End::new(parts.backing.pointer(0), Side::Backend) };
@@ -143,13 +147,16 @@ fn device(args: &Args, parts: &Parts) -> LocalDevice {
             };
             Any::nic(Port::new(end, Box::new(wake)))
         }
-        _ => Any::disk(parts.backing.mapped(0), args.disk),
-    }
+        _ if args.real_disk => {
+            Any::real_disk(RealDisk::open().map_err(|error| format!("the machine's disk: {error}"))?)
+        }
+        _ => Any::ram_disk(parts.backing.mapped(0), args.disk),
+    })
 }
 
 /// What the registers tell the driver.
-fn identity(args: &Args, parts: &Parts) -> Identity {
-    let mut identity = device(args, parts).identity();
+fn identity(args: &Args, parts: &Parts) -> Result<Identity> {
+    let mut identity = device(args, parts)?.identity();
     let choices = [
         (args.event_idx, features::EVENT_IDX),
         (args.indirect, features::INDIRECT_DESC),
@@ -158,7 +165,7 @@ fn identity(args: &Args, parts: &Parts) -> Identity {
     for (_, feature) in choices.into_iter().filter(|(offered, _)| !offered) {
         identity.features &= !feature;
     }
-    identity
+    Ok(identity)
 }
 
 /// Connects the driver's notifications: by virtual event interrupts to what `target` says, or by exits to the kick event.

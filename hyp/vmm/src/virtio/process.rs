@@ -67,7 +67,8 @@ fn arguments(args: &Args) -> String {
         Mechanism::VhostUserHcs => "vei",
         _ => "event",
     };
-    format!("device={device} disk={} hart={} wake={wake}", args.disk, args.backend_hart)
+    let disk = if args.real_disk { String::from("real") } else { format!("{}", args.disk) };
+    format!("device={device} disk={disk} hart={} wake={wake}", args.backend_hart)
 }
 
 fn send(channel: &Channel, bytes: &[u8], handles: &[u32]) -> Result<()> {

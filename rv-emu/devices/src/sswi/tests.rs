@@ -2,7 +2,7 @@
 
 use super::{HARTS_MAX, SIZE, Sswi};
 use crate::testing::device_conformance;
-use crate::{AccessError, Device, Persist, Width};
+use crate::{Device, Width};
 
 const WIRE: u64 = 50;
 

@@ -64,6 +64,8 @@ pub struct Hart {
     scratch: Vec<BlockOp>,
     lone: Option<Box<Block>>,
     code_cursor: u64,
+    /// What devices had written when the hart last looked.
+    foreign_writes: u64,
     pub(crate) extensions: Vec<Box<dyn Extension>>,
     pub(crate) bits: StandardBits,
     /// Interrupts in the order of priority, those of extensions included.
@@ -130,6 +132,7 @@ impl Hart {
             scratch: Vec::new(),
             lone: None,
             code_cursor: 0,
+            foreign_writes: 0,
             extensions,
             bits,
             priority,

@@ -65,7 +65,6 @@ impl Hart {
     /// Executes one instruction, or takes one interrupt, with the complete handlers only.
     pub fn step(&mut self, bus: &mut dyn Bus) -> StepEvent {
         self.limit = 0;
-        self.follow_code(bus);
         self.see_wires(bus);
         if self.pmu.overflows {
             self.look_for_overflows();
@@ -109,7 +108,6 @@ impl Hart {
     /// Between blocks, when something may have happened: devices, code changes, interrupts, time.
     #[inline(always)]
     pub(super) fn look_around(&mut self, bus: &mut dyn Bus, until: u64) -> Option<Stop> {
-        self.follow_code(bus);
         loop {
             self.see_wires(bus);
             if bus.ram().watch_hit() || bus.attention() {
@@ -145,6 +143,12 @@ impl Hart {
     /// Looks at the wires. An edge sets its pending bit, which stays until software clears it.
     fn see_wires(&mut self, bus: &mut dyn Bus) {
         self.state.wires = bus.wires(self.state.hart_id as usize, self.state.cycles);
+        // A device may have written to memory just then: to code, or to what is reserved.
+        self.follow_code(bus);
+        let foreign_writes = bus.ram().foreign_writes();
+        if std::mem::replace(&mut self.foreign_writes, foreign_writes) != foreign_writes {
+            self.state.reservation = None;
+        }
         if std::mem::take(&mut self.state.wires.ssip) {
             self.state.csr.mip |= mip::SSIP;
         }

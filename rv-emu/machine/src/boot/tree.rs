@@ -143,10 +143,10 @@ impl Tree {
                 fdt.property_phandle(PLIC_PHANDLE)
             }
             Part::Uart => {
-                fdt.property_u32("interrupts", row.irq.unwrap_or(0))?;
-                fdt.property_u32("interrupt-parent", PLIC_PHANDLE)?;
+                write_interrupt(fdt, row)?;
                 fdt.property_u32("clock-frequency", 3_686_400)
             }
+            Part::Virtio(_) => write_interrupt(fdt, row),
             Part::Finisher => fdt.property_phandle(TEST_PHANDLE),
             Part::Rom | Part::Ram => Ok(()),
         }
@@ -157,6 +157,11 @@ impl Tree {
         let of_hart = |hart| interrupts.iter().flat_map(move |number| [intc_phandle(hart), *number]);
         (0..self.harts).flat_map(of_hart).collect()
     }
+}
+
+fn write_interrupt(fdt: &mut FdtWriter, row: &Row) -> Result<(), Error> {
+    fdt.property_u32("interrupts", row.irq.unwrap_or(0))?;
+    fdt.property_u32("interrupt-parent", PLIC_PHANDLE)
 }
 
 fn intc_phandle(hart: u32) -> u32 {

@@ -62,6 +62,8 @@ pub(super) struct CostFile {
     #[serde(default)]
     pub cycles: BTreeMap<String, CostRow>,
     #[serde(default)]
+    pub device: BTreeMap<String, CostRow>,
+    #[serde(default)]
     pub uncharged: BTreeMap<String, CostRow>,
     #[serde(default)]
     pub padding: BTreeMap<String, PaddingRow>,

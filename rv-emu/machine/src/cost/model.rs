@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use rv_devices::virtio::ServiceTime;
 use rv_hart::cost::Costs;
 use serde::Serialize;
 
@@ -96,6 +97,9 @@ cycle_rows!(
     wfi_wake,
 );
 
+/// Names of all rows under `[device]`: times that devices take, while harts go on.
+const DEVICE_ROWS: [&str; 2] = ["virtio_disk_request", "virtio_disk_sector"];
+
 /// Rows that are the whole cost of an instruction: time must advance, so they can't be zero.
 const PER_INSTRUCTION: [&str; 9] = ["insn", "load_hit", "store_hit", "amo", "mul", "div", "fp", "fdiv", "csr_rw"];
 
@@ -105,6 +109,7 @@ pub struct CostModel {
     name: String,
     about: String,
     cycles: BTreeMap<String, CostRow>,
+    device: BTreeMap<String, CostRow>,
     uncharged: BTreeMap<String, CostRow>,
     padding: BTreeMap<String, PaddingRow>,
     extension: BTreeMap<String, CostRow>,
@@ -142,6 +147,7 @@ impl CostModel {
         model.name = parsed.name;
         model.about = parsed.about;
         model.cycles.extend(parsed.cycles);
+        model.device.extend(parsed.device);
         model.uncharged.extend(parsed.uncharged);
         model.padding.extend(parsed.padding);
         model.extension.extend(parsed.extension);
@@ -154,6 +160,7 @@ impl CostModel {
             name: String::new(),
             about: String::new(),
             cycles: BTreeMap::new(),
+            device: BTreeMap::new(),
             uncharged: BTreeMap::new(),
             padding: BTreeMap::new(),
             extension: BTreeMap::new(),
@@ -168,10 +175,11 @@ impl CostModel {
     /// What is wrong with the file, and where.
     pub fn add_extension_rows(&mut self, file: &str, text: &str) -> Result<(), CostError> {
         let parsed = parse_file(file, text)?;
-        let stray = parsed.cycles.keys().chain(parsed.uncharged.keys()).chain(parsed.padding.keys());
+        let others = [&parsed.cycles, &parsed.device, &parsed.uncharged];
+        let stray = others.into_iter().flat_map(BTreeMap::keys).chain(parsed.padding.keys());
         if let Some(row) = stray.into_iter().next() {
             let reason = "only rows under [extension] can be added".to_owned();
-            return Err(row_error(file, "cycles, uncharged or padding", row, reason));
+            return Err(row_error(file, "cycles, device, uncharged or padding", row, reason));
         }
         for (name, row) in parsed.extension {
             self.extension.entry(name).or_insert(row);
@@ -179,14 +187,14 @@ impl CostModel {
         self.check(file)
     }
 
-    /// Sets one row under `[cycles]` or `[extension]`, for a sweep.
+    /// Sets one row under `[cycles]`, `[device]` or `[extension]`, for a sweep.
     ///
     /// # Errors
     /// If there is no such row or the value is not acceptable; the model is unchanged then.
     pub fn set(&mut self, row: &str, value: u32) -> Result<(), CostError> {
         let mut changed = self.clone();
-        let CostModel { cycles, extension, .. } = &mut changed;
-        let Some(cost) = cycles.get_mut(row).or_else(|| extension.get_mut(row)) else {
+        let CostModel { cycles, device, extension, .. } = &mut changed;
+        let Some(cost) = [cycles, device, extension].into_iter().find_map(|rows| rows.get_mut(row)) else {
             return Err(row_error(&self.name, "cycles", row, "there is no such row".to_owned()));
         };
         cost.value = value;
@@ -208,6 +216,17 @@ impl CostModel {
     /// What the hart charges.
     pub fn costs(&self) -> Costs {
         self.costs
+    }
+
+    /// How long a disk of the board takes for a request.
+    pub fn disk_time(&self) -> ServiceTime {
+        let cycles = |row: &str| self.device.get(row).map_or(0, |row| row.value.into());
+        ServiceTime { request: cycles("virtio_disk_request"), sector: cycles("virtio_disk_sector") }
+    }
+
+    /// All rows under `[device]`, by name.
+    pub fn device_rows(&self) -> impl Iterator<Item = (&str, &CostRow)> {
+        self.device.iter().map(|(name, row)| (name.as_str(), row))
     }
 
     /// Cycles that the board adds at software marker `number`.
@@ -246,7 +265,16 @@ impl CostModel {
                 return Err(row_error(file, "cycles", name, reason));
             }
         }
-        let plain = [("cycles", &self.cycles), ("uncharged", &self.uncharged), ("extension", &self.extension)];
+        if let Some(name) = self.device.keys().find(|name| !DEVICE_ROWS.contains(&name.as_str())) {
+            let reason = format!("there is no such row; rows are {}", DEVICE_ROWS.join(", "));
+            return Err(row_error(file, "device", name, reason));
+        }
+        let plain = [
+            ("cycles", &self.cycles),
+            ("device", &self.device),
+            ("uncharged", &self.uncharged),
+            ("extension", &self.extension),
+        ];
         for (table, rows) in plain {
             for (name, row) in rows {
                 check_row(file, table, name, row.value, &row.source)?;
@@ -255,6 +283,9 @@ impl CostModel {
         self.check_padding(file)?;
         let missing = |row| row_error(file, "cycles", row, "missing, and no base is named".into());
         self.costs = costs(&self.cycles).map_err(missing)?;
+        if let Some(row) = DEVICE_ROWS.iter().find(|row| !self.device.contains_key(**row)) {
+            return Err(row_error(file, "device", row, "missing, and no base is named".into()));
+        }
         Ok(())
     }
 

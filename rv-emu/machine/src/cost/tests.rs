@@ -1,5 +1,6 @@
 //! Tests of the cost-model files and of their reader.
 
+use rv_devices::virtio::ServiceTime;
 use rv_hart::cost::Costs;
 
 use super::{Confidence, CostModel};
@@ -58,6 +59,17 @@ fn what_an_interpreter_cannot_know_is_listed_and_not_charged() {
     assert_eq!(uncharged, [("l1_miss_l2_hit", 12), ("l2_miss_dram", 120), ("tlb_hit", 0)]);
     let stated = |(_, row): (&str, &super::CostRow)| row.value == 0 || row.note.contains("hit");
     assert!(model.uncharged().all(stated));
+}
+
+#[test]
+fn a_disk_takes_its_time_except_in_flat() {
+    assert_eq!(built_in("flat").disk_time(), ServiceTime::NONE);
+    let mut model = built_in("default");
+    assert_eq!(model.disk_time(), ServiceTime { request: 10_000, sector: 200 });
+    assert_eq!(built_in("linux").disk_time(), model.disk_time());
+    model.set("virtio_disk_request", 5).unwrap();
+    assert_eq!(model.disk_time(), ServiceTime { request: 5, sector: 200 });
+    assert!(model.device_rows().all(|(_, row)| row.source.len() > 10));
 }
 
 #[test]
@@ -156,6 +168,7 @@ fn errors_name_file_row_and_cause() {
         (error_of(&on_default("").replace("default", "linus")), "base `linus` is not one of"),
         (error_of("name = \"n\"\nabout = \"a\""), "cycles.insn: missing"),
         (error_of(&row("cycles.warp", "value = 1")), "cycles.warp: there is no such row"),
+        (error_of(&row("device.floppy", "value = 1")), "device.floppy: there is no such row"),
         (error_of(&row("cycles.insn", "value = 0")), "at least one cycle"),
         (error_of(&row("cycles.insn", "value = -1")), "invalid value"),
         (error_of(&row("cycles.insn", "value = 1\nband = 1")), "unknown field `band`"),
