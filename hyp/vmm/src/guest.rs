@@ -17,7 +17,8 @@ use crate::{Result, marker};
 
 /// The tree lies this far below the end of guest memory.
 const TREE_ROOM: u64 = 64 << 10;
-const SUPERVISOR: u64 = 1;
+/// A vCPU's mode: S.
+pub const SUPERVISOR: u64 = 1;
 
 /// Name of a guest that needs no file: it only waits.
 pub const IDLE: &str = "idle";
