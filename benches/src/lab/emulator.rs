@@ -34,29 +34,38 @@ pub struct Emulator;
 
 impl Runner for Emulator {
     fn run(&self, case: &Case) -> Result<Measured, String> {
-        let composition = (case.experiment.compose)(case)?;
-        let mut machine = machine(case, &composition)?;
-        let begin = match composition.span {
-            Span::Kernel => Some(kernel_start(&mut machine)?),
-            Span::Markers | Span::AllMarkers => None,
-        };
-        let stop = machine.run(&Limits { max_insns: Some(composition.insns_max), slice: None });
-        let mut output = Vec::new();
-        machine.drain_output(&mut output);
-        match stop {
-            Stop::Exit(code) if composition.exit_codes.contains(&code) => {}
-            stop => return Err(format!("the machine ended with {stop:?}; its last words: {}", tail(&output))),
-        }
-        let (begin, end) = match begin {
-            Some(begin) => (begin, machine.snapshot()),
-            None => markers(machine.snapshots(), composition.span)?,
-        };
-        let harts = end.harts.iter().zip(&begin.harts).map(|(end, begin)| end.since(begin)).collect();
-        Ok(Measured { output, report: end.since(&begin), harts })
+        run(case).map(|(measured, _)| measured)
     }
 }
 
-fn machine(case: &Case, composition: &Composition) -> Result<Machine, String> {
+/// Runs a case to its end; also gives the cycle at which the measured part begins.
+///
+/// # Errors
+/// Why there is nothing to measure.
+pub(super) fn run(case: &Case) -> Result<(Measured, u64), String> {
+    let composition = (case.experiment.compose)(case)?;
+    let mut machine = machine(case, &composition)?;
+    let begin = match composition.span {
+        Span::Kernel => Some(kernel_start(&mut machine)?),
+        Span::Markers | Span::AllMarkers => None,
+    };
+    let stop = machine.run(&Limits { max_insns: Some(composition.insns_max), slice: None });
+    let mut output = Vec::new();
+    machine.drain_output(&mut output);
+    match stop {
+        Stop::Exit(code) if composition.exit_codes.contains(&code) => {}
+        stop => return Err(format!("the machine ended with {stop:?}; its last words: {}", tail(&output))),
+    }
+    let (begin, end) = match begin {
+        Some(begin) => (begin, machine.snapshot()),
+        None => markers(machine.snapshots(), composition.span)?,
+    };
+    let harts = end.harts.iter().zip(&begin.harts).map(|(end, begin)| end.since(begin)).collect();
+    Ok((Measured { output, report: end.since(&begin), harts }, begin.cycles))
+}
+
+/// The machine of a case, with its software, at the reset vector.
+pub(super) fn machine(case: &Case, composition: &Composition) -> Result<Machine, String> {
     let map_cache = composition.map_cache.unwrap_or(Config::default().map_cache);
     let config = Config { map_cache, ..Config::default() }.priced(&case.model);
     let build = || {

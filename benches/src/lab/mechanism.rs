@@ -55,6 +55,9 @@ mechanisms! {
     /// Device in the VMM.
     VIRTIO = "virtio", "device in the VMM; a kick is an MMIO exit to it",
         (0xe6, 0x9f, 0x00), Square, None;
+    /// Device in the VMM, redirected.
+    VIRTIO_UER = "virtio-uer", "device in the VMM; a kick goes straight to its handler in user mode (HA-IOV UER)",
+        (0x99, 0x99, 0x33), Circle, None;
     /// Device in a kernel thread.
     VHOST = "vhost", "kernel worker; a kick is an ioeventfd exit, an event and an IPI",
         (0xd5, 0x5e, 0x00), Triangle, None;

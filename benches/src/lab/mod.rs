@@ -1,6 +1,7 @@
 //! The lab: experiments are data, one runner runs them all, and tables, files, plots and a report are made from rows.
 //!
-//! Reading order: [`mechanism`], [`experiment`], [`experiments`], [`compose`], [`emulator`], [`runner`], [`row`]; then what is made of rows.
+//! Reading order: [`mechanism`], [`experiment`], [`experiments`], [`compose`], [`emulator`], [`runner`], [`row`]; then what is made of rows; and
+//! [`path`], for what a mechanism does in between.
 
 pub mod case;
 pub mod compose;
@@ -9,6 +10,7 @@ pub mod emulator;
 pub mod experiment;
 pub mod experiments;
 pub mod mechanism;
+pub mod path;
 pub mod plot;
 pub mod report;
 pub mod results;

@@ -18,7 +18,7 @@ use crate::lab::stats::BreakEven;
 use crate::lab::sweep;
 
 /// Colours of places, of Tol's light scheme: told apart by the colour-blind, and from the mechanisms' colours.
-const PLACES: [(&str, Colour); 6] = [
+pub const PLACES: [(&str, Colour); 6] = [
     ("guest", (0x77, 0xaa, 0xdd)),
     ("kernel (HS)", (0xee, 0x88, 0x66)),
     ("firmware (M)", (0xaa, 0xaa, 0x00)),

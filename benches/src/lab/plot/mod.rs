@@ -3,12 +3,13 @@
 //! A mechanism has one colour and one mark in all of them. [`figures`] decides which plots there are; [`figure`] lays panels out;
 //! [`panel`] draws axes and data; [`canvas`] is the only file that knows the drawing library.
 
-mod canvas;
+pub(in crate::lab) mod canvas;
 mod figure;
 mod figures;
 mod panel;
 mod scale;
 
+pub(in crate::lab) use figures::PLACES;
 pub use figures::all;
 
 /// A drawn plot.
