@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use benches::lab::experiments::{self, hcs, price, uer, vei};
 use benches::lab::sweep::{self, Sweep};
-use benches::lab::{Case, Experiment, Row, csv, plot, runner, table};
+use benches::lab::{Case, Experiment, Row, Suppression, csv, plot, runner, table};
 use common::{Fake, under};
 
 fn rows(cases: &[Case]) -> Vec<Row> {
@@ -43,7 +43,7 @@ fn a_selection_narrows_and_what_is_unknown_is_named() {
     let mut selection = under("flat");
     selection.mechanisms = vec!["vhost-user-hcs".to_owned()];
     selection.sizes = vec![512];
-    selection.event_idx = vec![false];
+    selection.suppression = vec![Suppression::Flags];
     selection.queue_depth = vec![7];
     selection.workloads = vec!["write".to_owned()];
     let cases = hcs::HCS.cases(&selection).unwrap();
@@ -51,7 +51,7 @@ fn a_selection_narrows_and_what_is_unknown_is_named() {
     assert_eq!(cases.len(), 4);
     for case in &cases {
         assert_eq!((case.size, case.workload.name, case.mechanism.name), (512, "write", "vhost-user-hcs"));
-        assert_eq!((case.options.queue_depth, case.options.event_idx), (Some(7), Some(false)));
+        assert_eq!((case.options.queue_depth, case.options.suppression), (Some(7), Some(Suppression::Flags)));
     }
     selection.mechanisms = vec!["warp".to_owned()];
     let error = hcs::HCS.cases(&selection).unwrap_err();
@@ -70,7 +70,7 @@ fn the_host_is_told_what_the_case_says() {
     let case = cases.iter().filter(shared).find(|case| case.mechanism.name == "vhost-user-hcs").unwrap();
     match (case.experiment.compose)(case) {
         Ok(composition) => {
-            for word in ["mech=vhost-user-hcs", "device=block", "bank=1", "work=1", "guest-args=rw=", ",verify=1"] {
+            for word in ["mech=vhost-user-hcs", "device=block", "bank=1", "other-work=1", "g.rw=", "g.verify=1"] {
                 assert!(composition.append.contains(word), "{word} in {}", composition.append);
             }
             let names: Vec<&str> = composition.archive.iter().map(|(name, _)| *name).collect();

@@ -30,12 +30,35 @@ impl Sharing {
     }
 }
 
+/// How a virtio device keeps its driver from notifying it while it looks by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Suppression {
+    /// By event indices (VIRTIO_F_EVENT_IDX).
+    EventIdx,
+    /// Without that feature: by the rings' flags.
+    Flags,
+    /// Not at all: every batch that the driver makes available is a notification.
+    None,
+}
+
+impl Suppression {
+    /// Its name, as on the host's command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Suppression::EventIdx => "event-idx",
+            Suppression::Flags => "flags",
+            Suppression::None => "none",
+        }
+    }
+}
+
 /// What can differ between runs of one mechanism and workload. What an experiment has no use for is absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Options {
-    /// Virtio's suppression of notifications by EVENT_IDX.
+    /// How notifications are suppressed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub event_idx: Option<bool>,
+    pub suppression: Option<Suppression>,
     /// Requests in flight.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue_depth: Option<u32>,
@@ -59,9 +82,8 @@ pub struct Options {
 impl Options {
     /// Name and value of each that is set, in a fixed order.
     pub fn pairs(&self) -> Vec<(String, String)> {
-        let on_off = |on: bool| if on { "on" } else { "off" }.to_owned();
         let fixed = [
-            ("event-idx", self.event_idx.map(on_off)),
+            ("suppression", self.suppression.map(|suppression| suppression.name().to_owned())),
             ("qd", self.queue_depth.map(|n| n.to_string())),
             ("sharing", self.sharing.map(|sharing| sharing.name().to_owned())),
             ("bank", self.bank.map(|n| n.to_string())),

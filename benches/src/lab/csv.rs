@@ -28,7 +28,7 @@ const COLUMNS: &[(&str, Cell)] = &[
     ("mechanism", |row| row.mechanism.clone()),
     ("workload", |row| row.workload.clone()),
     ("size", |row| row.size.to_string()),
-    ("event_idx", |row| option(row.options.event_idx)),
+    ("suppression", |row| option(row.options.suppression.map(|suppression| suppression.name()))),
     ("queue_depth", |row| option(row.options.queue_depth)),
     ("sharing", |row| option(row.options.sharing.map(|sharing| sharing.name()))),
     ("bank", |row| option(row.options.bank)),
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn columns_are_stable() {
         let names: Vec<&str> = COLUMNS.iter().map(|(name, _)| *name).collect();
-        let first = "experiment mechanism workload size event_idx queue_depth sharing bank guests map_cache knobs cost_model \
+        let first = "experiment mechanism workload size suppression queue_depth sharing bank guests map_cache knobs cost_model \
             quantum seed ok error ops messages bytes cycles cycles_per_op price ops_per_second megabytes_per_second \
             ratio_vs_classic speedup_vs_classic latency_p50 latency_p90 latency_p99 latency_p999 latency_max latency_mean \
             instret_m instret_hs instret_u instret_vs instret_vu instret_by_hart cycles_guest cycles_kernel cycles_firmware \

@@ -35,7 +35,8 @@ pub static PRICE: Experiment = Experiment {
     check,
 };
 
-const NOTHING: Slice = Slice { workloads: &[], sizes: &[], event_idx: &[], queue_depth: &[], sharing: &[], banks: &[] };
+const NOTHING: Slice =
+    Slice { workloads: &[], sizes: &[], suppression: &[], queue_depth: &[], sharing: &[], banks: &[] };
 
 /// How an operation is measured.
 #[derive(Clone, Copy, Debug)]

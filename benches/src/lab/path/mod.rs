@@ -95,7 +95,7 @@ impl Subject {
         let probe = &self.experiment.probe;
         let hcs = self.mechanism == &mechanism::VHOST_USER_HCS;
         let options = Options {
-            event_idx: probe.event_idx.first().copied(),
+            suppression: probe.suppression.first().copied(),
             queue_depth: probe.queue_depth.first().copied(),
             sharing: self.sharing,
             bank: probe.banks.first().copied().filter(|_| hcs),
