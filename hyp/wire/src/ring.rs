@@ -97,7 +97,7 @@ impl Producer {
     ///
     /// # Errors
     /// What `fill` says.
-    #[inline]
+    #[inline(always)]
     pub fn send<E>(
         &mut self,
         len: usize,
