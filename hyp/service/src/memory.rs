@@ -88,7 +88,7 @@ impl<P: Pieces> GuestMemory for Memory<P> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn pointer(&self, address: GuestAddress, len: usize) -> Option<(*mut u8, usize)> {
         self.0.piece(address, len)
     }
