@@ -226,7 +226,7 @@ impl Client {
         while sequence < burst_end {
             let header = Header { kind: Kind::Data, size: *size as u32, sequence };
             let payload = stack.payload.message(sequence, *size - HEADER_SIZE);
-            if !flow.send(device, &header.to_bytes(), payload) {
+            if !flow.send(device, header.to_bytes(), payload) {
                 break;
             }
             sequence += 1;

@@ -11,6 +11,7 @@ use smoltcp::wire::{
 };
 
 use crate::stack::Address;
+use crate::wire::HEADER_SIZE;
 
 const ETHERNET: usize = 14;
 const IPV4: usize = 20;
@@ -37,23 +38,32 @@ pub trait Link: Device {
     fn send(&mut self, len: usize, partial: Partial, fill: impl FnOnce(&mut [u8])) -> bool;
 }
 
+/// Bytes before the headers, so that payload would be aligned behind them as in the drivers' buffers: the copy goes by words.
+const PAD: usize = 8 - HEADERS % 8;
+
+/// Headers.
+#[derive(Clone, Debug)]
+#[repr(C, align(8))]
+struct Template([u8; PAD + HEADERS]);
+
 /// A flow of datagrams.
 #[derive(Clone, Debug)]
 pub struct Flow {
-    headers: [u8; HEADERS],
+    template: Template,
     size: usize,
 }
 
 impl Flow {
     /// Datagrams with `size` bytes of payload from one address and port to another. It has to fit into a frame.
     pub fn new(from: (&Address, u16), to: (&Address, u16), size: usize) -> Self {
-        let mut headers = [0; HEADERS];
+        let mut template = Template([0; PAD + HEADERS]);
+        let headers = &mut template.0[PAD..];
         let ethernet = EthernetRepr {
             src_addr: EthernetAddress(from.0.mac),
             dst_addr: EthernetAddress(to.0.mac),
             ethertype: EthernetProtocol::Ipv4,
         };
-        ethernet.emit(&mut EthernetFrame::new_unchecked(&mut headers[..]));
+        ethernet.emit(&mut EthernetFrame::new_unchecked(&mut *headers));
         let [source, target] = [from, to].map(|(address, _)| Ipv4Address::from_octets(address.ip));
         let ip = Ipv4Repr {
             src_addr: source,
@@ -69,22 +79,36 @@ impl Flow {
         packet.set_src_port(from.1);
         packet.set_dst_port(to.1);
         packet.set_checksum(pseudo_header(source.into(), target.into(), (UDP + size) as u16));
-        Self { headers, size }
+        Self { template, size }
     }
 
     /// Sends a datagram whose payload is `head` and then `rest`; whether the device had room for it.
     #[inline]
-    pub fn send<const N: usize>(&self, device: &mut impl Link, head: &[u8; N], rest: &[u8]) -> bool {
-        assert!(N + rest.len() == self.size);
+    pub fn send(&self, device: &mut impl Link, head: [u8; HEADER_SIZE], rest: &[u8]) -> bool {
+        assert!(HEADER_SIZE + rest.len() == self.size);
         let partial = Partial { start: (ETHERNET + IPV4) as u16, offset: CHECKSUM as u16 };
         device.send(HEADERS + self.size, partial, |frame| {
             let Some((headers, payload)) = frame.split_first_chunk_mut::<HEADERS>() else { return };
-            *headers = self.headers;
-            if let Some((first, payload)) = payload.split_first_chunk_mut::<N>() {
-                *first = *head;
+            headers.copy_from_slice(&self.template.0[PAD..]);
+            if let Some((first, payload)) = payload.split_first_chunk_mut::<HEADER_SIZE>() {
+                put(first, head);
                 payload.copy_from_slice(rest);
             }
         })
+    }
+}
+
+/// Stores by words where that goes: byte by byte, it costs as much as the rest of a small message.
+#[inline]
+fn put(to: &mut [u8; HEADER_SIZE], from: [u8; HEADER_SIZE]) {
+    let words: *mut u128 = to.as_mut_ptr().cast();
+    if words.addr().is_multiple_of(size_of::<u64>()) {
+        let number = u128::from_le_bytes(from);
+        let halves = [number as u64, (number >> 64) as u64].map(u64::to_le);
+        // SAFETY: as many bytes, and aligned.
+        unsafe { words.cast::<[u64; 2]>().write(halves) };
+    } else {
+        *to = from;
     }
 }
 

@@ -75,7 +75,7 @@ impl<P: Pieces> GuestMemory for Memory<P> {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn read_array<const N: usize>(&self, address: GuestAddress) -> Result<[u8; N], MemoryError> {
         match self.0.piece(address, N) {
             // SAFETY: so many bytes of memory that nobody has references to; bytes have no alignment.
@@ -88,7 +88,7 @@ impl<P: Pieces> GuestMemory for Memory<P> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn pointer(&self, address: GuestAddress, len: usize) -> Option<(*mut u8, usize)> {
         self.0.piece(address, len)
     }

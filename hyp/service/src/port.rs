@@ -1,6 +1,7 @@
 //! The backend's end of a cable, as a network device's wire. A frame travels with its virtio header before it.
 
 use core::ptr;
+use core::sync::atomic::{AtomicU16, Ordering};
 
 use hyp_wire::{End, Frame};
 use rv_virtio::device::net::{Header, Incoming, SendError, Wire};
@@ -30,8 +31,45 @@ impl<W: FnMut()> Port<W> {
     }
 }
 
-/// Copies the pieces of a frame to `to`.
+/// Writes a header.
+///
+/// # Safety
+/// `to` is the place of one.
+#[inline(always)]
+unsafe fn write_header(header: &Header, to: *mut u8) {
+    let bytes = header.to_bytes();
+    if (to as usize).is_multiple_of(2) {
+        let (pairs, _) = bytes.as_chunks::<2>();
+        for (index, &pair) in pairs.iter().enumerate() {
+            // SAFETY: inside of the header, and aligned.
+            let half = unsafe { AtomicU16::from_ptr(to.cast::<u16>().add(index)) };
+            // Atomic, or the compiler finds that bytes do as well.
+            half.store(u16::from_ne_bytes(pair), Ordering::Relaxed);
+        }
+    } else {
+        // SAFETY: as the caller promises.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), to, Header::LEN) };
+    }
+}
+
+/// Copies a frame to `to`, which has room for it.
+#[inline(always)]
 fn collect<M: GuestMemory>(frame: &Gather<'_, M>, to: *mut u8) -> Result<(), MemoryError> {
+    if let [segment] = frame.segments() {
+        let len = segment.len as usize;
+        let whole = frame.memory().pointer(segment.address, len).filter(|(_, count)| *count == len);
+        if let Some((from, _)) = whole {
+            // SAFETY: guest memory that nobody has references to, into the frame's place.
+            unsafe { ptr::copy_nonoverlapping(from, to, len) };
+            return Ok(());
+        }
+    }
+    collect_pieces(frame, to)
+}
+
+/// The same for a frame in any pieces.
+#[inline(never)]
+fn collect_pieces<M: GuestMemory>(frame: &Gather<'_, M>, to: *mut u8) -> Result<(), MemoryError> {
     let mut done = 0;
     for segment in frame.segments() {
         let mut copied = 0;
@@ -50,26 +88,22 @@ fn collect<M: GuestMemory>(frame: &Gather<'_, M>, to: *mut u8) -> Result<(), Mem
 }
 
 impl<W: FnMut()> Wire for Port<W> {
+    // Always, so that the loops over a frame's pieces are gone where there is one piece.
+    #[inline(always)]
     fn send<M: GuestMemory>(&mut self, header: &Header, frame: &Gather<'_, M>) -> Result<(), SendError> {
         let len = usize::try_from(frame.len()).map_err(|_| SendError::Full)?;
         // The frame itself is what takes long to copy.
         let like = frame.segments().first().map_or(0, |first| first.address.0 as usize).wrapping_sub(Header::LEN);
-        let fill = |to: *mut u8| {
-            let header = header.to_bytes();
-            // SAFETY: the place of header and frame.
-            unsafe { ptr::copy_nonoverlapping(header.as_ptr(), to, Header::LEN) };
-            // SAFETY: as above.
-            collect(frame, unsafe { to.add(Header::LEN) })
-        };
-        match self.end.sender.send(Header::LEN + len, like, fill)? {
-            Some(sleeps) => {
-                if sleeps {
-                    (self.wake)();
-                }
-                Ok(())
-            }
-            None => Err(SendError::Full),
+        let Some(place) = self.end.sender.begin(Header::LEN + len, like) else { return Err(SendError::Full) };
+        let to = place.pointer();
+        // SAFETY: the place of header and frame.
+        unsafe { write_header(header, to) };
+        // SAFETY: as above.
+        collect(frame, unsafe { to.add(Header::LEN) })?;
+        if self.end.sender.commit(place) {
+            (self.wake)();
         }
+        Ok(())
     }
 
     fn incoming(&mut self) -> Option<Incoming> {

@@ -9,7 +9,7 @@
 
 mod ring;
 
-pub use ring::{Consumer, Frame, Producer};
+pub use ring::{Consumer, Frame, Place, Producer};
 
 /// Bytes of a cable. As large as a large page, so that it is one piece of physical memory too.
 pub const SIZE: usize = 2 << 20;

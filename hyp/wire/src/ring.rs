@@ -79,6 +79,22 @@ fn room(len: usize) -> usize {
     PREFIX + len.next_multiple_of(WORD)
 }
 
+/// A place for a frame that is not sent yet.
+#[derive(Debug)]
+pub struct Place {
+    pointer: *mut u8,
+    start: u32,
+    len: u32,
+    shift: u32,
+}
+
+impl Place {
+    /// Where the frame's bytes go.
+    pub fn pointer(&self) -> *mut u8 {
+        self.pointer
+    }
+}
+
 /// The sending end of a ring.
 #[derive(Debug)]
 pub struct Producer(Ring);
@@ -97,27 +113,41 @@ impl Producer {
     ///
     /// # Errors
     /// What `fill` says.
-    #[inline]
+    #[inline(always)]
     pub fn send<E>(
         &mut self,
         len: usize,
         like: usize,
         fill: impl FnOnce(*mut u8) -> Result<(), E>,
     ) -> Result<Option<bool>, E> {
+        let Some(place) = self.begin(len, like) else { return Ok(None) };
+        fill(place.pointer())?;
+        Ok(Some(self.commit(place)))
+    }
+
+    /// The first half of [`Producer::send`]: a place for a frame. Nothing is sent before it is [committed](Producer::commit).
+    #[inline(always)]
+    pub fn begin(&mut self, len: usize, like: usize) -> Option<Place> {
         let shift = like % WORD;
-        let Some(start) = self.reserve(len, shift) else { return Ok(None) };
-        let offset = self.0.offset(start);
-        fill(self.0.place(offset + PREFIX + shift, len))?;
-        self.0.prefix(offset).store(len as u64 | (shift as u64) << 32, Ordering::Relaxed);
-        self.0.own = start.wrapping_add(room(shift + len) as u32);
+        let start = self.reserve(len, shift)?;
+        let pointer = self.0.place(self.0.offset(start) + PREFIX + shift, len);
+        Some(Place { pointer, start, len: len as u32, shift: shift as u32 })
+    }
+
+    /// The second half: sends what was written to the place. Whether the other side sleeps and must be woken.
+    #[inline(always)]
+    pub fn commit(&mut self, place: Place) -> bool {
+        let Place { start, len, shift, .. } = place;
+        self.0.prefix(self.0.offset(start)).store(u64::from(len) | u64::from(shift) << 32, Ordering::Relaxed);
+        self.0.own = start.wrapping_add(room((shift + len) as usize) as u32);
         self.0.word(PRODUCED).store(self.0.own, Ordering::Release);
         // The flag is read after the position is visible: one of both sides sees the other (see `prepare_to_wait`).
         fence(Ordering::SeqCst);
-        Ok(Some(self.0.word(WAITING).load(Ordering::Relaxed) != 0))
+        self.0.word(WAITING).load(Ordering::Relaxed) != 0
     }
 
     /// Position of a frame of `len` bytes, if there is room for it in one piece.
-    #[inline]
+    #[inline(always)]
     fn reserve(&mut self, len: usize, shift: usize) -> Option<u32> {
         if len > FRAME_MAX {
             return None;

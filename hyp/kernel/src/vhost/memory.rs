@@ -36,18 +36,23 @@ impl KernelMemory {
         Ok(Self { object, base, size, pages })
     }
 
+    #[inline(always)]
     fn page(&self, index: usize) -> Option<usize> {
-        let cell = self.pages.get(index)?;
-        if cell.get() == 0 {
-            cell.set(self.object.page(index).ok()?.direct());
-        }
-        Some(cell.get())
+        let page = self.pages.get(index)?.get();
+        if page != 0 { Some(page) } else { self.touch(index) }
+    }
+
+    #[cold]
+    fn touch(&self, index: usize) -> Option<usize> {
+        let page = self.object.page(index).ok()?.direct();
+        self.pages.get(index)?.set(page);
+        Some(page)
     }
 }
 
 // SAFETY: pages of the object stay where they are as long as it, which this keeps. The kernel has no references to them.
 unsafe impl Pieces for KernelMemory {
-    #[inline]
+    #[inline(always)]
     fn piece(&self, address: GuestAddress, len: usize) -> Option<(*mut u8, usize)> {
         let offset = address.0.wrapping_sub(self.base);
         let rest = self.size.checked_sub(offset).filter(|rest| *rest > 0)? as usize;

@@ -261,7 +261,7 @@ impl<'a, M: GuestMemory> Gather<'a, M> {
     }
 
     /// All their bytes.
-    #[inline]
+    #[inline(always)]
     pub fn len(&self) -> u64 {
         total_len(self.segments)
     }

@@ -217,6 +217,16 @@ impl<M: GuestMemory> Queue<M> {
         either!(self, queue => queue.pop(memory, chain))
     }
 
+    /// Takes the next request if it is one piece of memory to be read, as most frames to be sent are; that costs a fraction of
+    /// [`pop`](Self::pop). `None` for everything else, errors too: `pop` says what it is.
+    #[inline]
+    pub fn pop_piece(&mut self) -> Option<(Token, Segment)> {
+        match self {
+            Self::Split(queue) => queue.pop_piece(),
+            Self::Packed(_) => None,
+        }
+    }
+
     /// Says that a request is done, and that `written` bytes from the beginning of the memory to be
     /// written have been. The driver learns of it by [`publish`](Self::publish).
     ///

@@ -2,10 +2,10 @@
 
 use core::sync::atomic::{Ordering, fence};
 
-use super::chain::{Chain, DESCRIPTOR_SIZE, INDIRECT, NEXT, WRITE};
+use super::chain::{Chain, DESCRIPTOR_SIZE, INDIRECT, NEXT, Segment, WRITE};
 use super::{Mark, Position, QueueConfig, QueueError, Token, passes};
 use crate::features;
-use crate::memory::{GuestMemory, Region};
+use crate::memory::{GuestAddress, GuestMemory, Region};
 
 /// Of the available ring: no interrupts, please.
 const NO_INTERRUPT: u16 = 1;
@@ -98,6 +98,24 @@ impl<R: Region> SplitQueue<R> {
         chain.finish(Token { id: head, slots: 1 });
         self.next_available = self.next_available.wrapping_add(1);
         Ok(true)
+    }
+
+    #[inline]
+    pub(super) fn pop_piece(&mut self) -> Option<(Token, Segment)> {
+        // What `look` finds wrong, the next one finds too.
+        if self.next_available == self.seen && !self.look().unwrap_or(false) {
+            return None;
+        }
+        let head = self.available.load_u16(RING + 2 * usize::from(self.next_available & self.mask));
+        let offset = DESCRIPTOR_SIZE * usize::from(head);
+        let address = self.descriptors.load_u64(offset);
+        let (len, flags, _) = unpack(self.descriptors.load_u64(offset + 8));
+        let whole = head < self.size && flags == 0 && len != 0 && address.checked_add(len.into()).is_some();
+        if !whole {
+            return None;
+        }
+        self.next_available = self.next_available.wrapping_add(1);
+        Some((Token { id: head, slots: 1 }, Segment::new(GuestAddress(address), len)))
     }
 
     /// Looks whether the driver has moved its index; whether there is something now.

@@ -4,7 +4,7 @@ use super::checksum::Sum;
 use super::{DEVICE_ID, Header, Incoming, RECEIVE, SendError, TRANSMIT, Wire, config, features};
 use crate::device::{Counters, Device, Progress, finish};
 use crate::memory::{GuestAddress, GuestMemory};
-use crate::queue::{Chain, Mark, Queue, QueueError, Segment, Token, total_len};
+use crate::queue::{Chain, Gather, Mark, Queue, QueueError, Segment, Token, total_len};
 use crate::transport::mmio::{ConfigSpace, Identity};
 
 /// Buffers that a received frame may take.
@@ -118,8 +118,8 @@ impl<W: Wire> Net<W> {
         self.negotiated & feature != 0
     }
 
-    fn frame_max(&self) -> u64 {
-        u64::from(self.options.mtu) + LINK_HEADERS
+    const fn frame_max(&self) -> u64 {
+        self.options.mtu as u64 + LINK_HEADERS
     }
 
     fn config(&self) -> ConfigSpace {
@@ -139,33 +139,38 @@ impl<W: Wire> Net<W> {
         progress: &mut Progress,
     ) -> Result<Step, QueueError> {
         let mark = queue.mark();
+        match queue.pop_piece() {
+            Some((token, piece)) if piece.len as usize > Header::LEN => {
+                let header = memory.read_array(piece.address)?;
+                let frame = Segment::new(piece.at(Header::LEN as u32), piece.len - Header::LEN as u32);
+                let frame = Gather::new(memory, core::slice::from_ref(&frame));
+                self.split().0.send(header, &frame, (mark, token), queue, progress)
+            }
+            piece => {
+                if piece.is_some() {
+                    queue.rewind(mark);
+                }
+                self.transmit_chain(queue, memory, progress)
+            }
+        }
+    }
+
+    /// The same for a frame in any pieces.
+    #[inline(never)]
+    fn transmit_chain<M: GuestMemory>(
+        &mut self,
+        queue: &mut Queue<M>,
+        memory: &M,
+        progress: &mut Progress,
+    ) -> Result<Step, QueueError> {
+        let mark = queue.mark();
         if !queue.pop(memory, &mut self.chain)? {
             return Ok(Step::Idle);
         }
         let header = self.chain.take_header(memory)?.ok_or(QueueError::Request)?;
-        let mut header = Header::from_bytes(header);
-        // "The device MUST ignore flag bits that it does not recognize."
-        header.flags &= if self.has(features::CSUM) { Header::NEEDS_CSUM } else { 0 };
-        let frame = self.chain.gather(memory);
-        let len = frame.len();
-        if len == 0 || len > self.frame_max() || !header.fits(len) {
-            self.counters.errors += 1;
-        } else {
-            match self.wire.send(&header, &frame) {
-                Ok(()) => {}
-                Err(SendError::Full) => {
-                    queue.rewind(mark);
-                    self.refused = true;
-                    return Ok(Step::Idle);
-                }
-                Err(SendError::Memory(error)) => return Err(error.into()),
-            }
-            self.counters.bytes_in += len;
-            progress.bytes += len;
-        }
-        queue.push(self.chain.token(), 0);
-        progress.served += 1;
-        Ok(Step::Done)
+        let token = self.chain.token();
+        let (mut sending, chain) = self.split();
+        sending.send(header, &chain.gather(memory), (mark, token), queue, progress)
     }
 
     /// Puts one frame into the driver's buffers.
@@ -210,6 +215,15 @@ impl<W: Wire> Net<W> {
         progress.bytes += len;
         progress.served += count as u32;
         Ok(Step::Done)
+    }
+
+    /// What sending takes, and the chain that what is sent may lie in.
+    #[inline(always)]
+    const fn split(&mut self) -> (Sending<'_, W>, &Chain) {
+        let frame_max = self.frame_max();
+        let flags = if self.has(features::CSUM) { Header::NEEDS_CSUM } else { 0 };
+        let Self { wire, counters, refused, chain, .. } = self;
+        (Sending { wire, counters, refused, frame_max, flags }, chain)
     }
 
     fn drop_incoming(&mut self) -> Step {
@@ -285,6 +299,52 @@ impl<W: Wire> Net<W> {
             at += chunk.len() as u32;
         }
         sum.finish()
+    }
+}
+
+/// The part of a device that sends.
+struct Sending<'a, W> {
+    wire: &'a mut W,
+    counters: &'a mut Counters,
+    refused: &'a mut bool,
+    frame_max: u64,
+    /// Flags that a driver's header may have.
+    flags: u8,
+}
+
+impl<W: Wire> Sending<'_, W> {
+    /// Sends a frame that was taken from the queue, and gives its buffer back; without room on the wire, it is as if it hadn't been taken.
+    #[inline(always)]
+    fn send<M: GuestMemory>(
+        &mut self,
+        header: [u8; Header::LEN],
+        frame: &Gather<'_, M>,
+        (mark, token): (Mark, Token),
+        queue: &mut Queue<M>,
+        progress: &mut Progress,
+    ) -> Result<Step, QueueError> {
+        let mut header = Header::from_bytes(header);
+        // "The device MUST ignore flag bits that it does not recognize."
+        header.flags &= self.flags;
+        let len = frame.len();
+        if len == 0 || len > self.frame_max || !header.fits(len) {
+            self.counters.errors += 1;
+        } else {
+            match self.wire.send(&header, frame) {
+                Ok(()) => {}
+                Err(SendError::Full) => {
+                    queue.rewind(mark);
+                    *self.refused = true;
+                    return Ok(Step::Idle);
+                }
+                Err(SendError::Memory(error)) => return Err(error.into()),
+            }
+            self.counters.bytes_in += len;
+            progress.bytes += len;
+        }
+        queue.push(token, 0);
+        progress.served += 1;
+        Ok(Step::Done)
     }
 }
 
@@ -376,19 +436,24 @@ impl<W: Wire> Device for Net<W> {
         max: u32,
     ) -> Result<Progress, QueueError> {
         let mut progress = Progress::default();
-        let mut result = Ok(Step::Done);
         // Frames that are dropped take no buffer, but time: steps are what is limited.
         let mut steps = 0;
         self.short_at = None;
         self.refused = false;
-        while steps < max && result == Ok(Step::Done) {
+        let result = loop {
+            if steps == max {
+                break Ok(Step::Done);
+            }
             steps += 1;
-            result = match index {
+            let step = match index {
                 RECEIVE => self.receive(queue, memory, &mut progress),
                 TRANSMIT => self.transmit(queue, memory, &mut progress),
                 _ => Ok(Step::Idle),
             };
-        }
+            if !matches!(step, Ok(Step::Done)) {
+                break step;
+            }
+        };
         progress.more = result == Ok(Step::Done);
         finish(queue, &mut progress, &mut self.counters);
         match result {
