@@ -122,15 +122,22 @@ fn in_rings(seen: &[Seen], guests: Guests<'_>) -> Vec<Found> {
     requests
 }
 
-/// The request of median length, and the step at which the next one begins.
-pub fn typical(seen: &[Seen], requests: &[Request]) -> Option<(Request, usize)> {
-    // The last has nothing after it that would bound what follows.
-    let complete = requests.len().checked_sub(1)?;
-    let mut order: Vec<usize> = (0..complete).collect();
-    let length = |index: &usize| seen[requests[*index].end].to - seen[requests[*index].start].from;
-    order.sort_by_key(|index| (length(index), *index));
+/// The request of median length among those that have one before and one after them: what a hart did before is known then, and where what
+/// follows ends. Also how many these were, and where the next request begins.
+pub fn typical(seen: &[Seen], requests: &[Request]) -> Option<(Request, usize, usize)> {
+    let last = requests.len().checked_sub(1)?;
+    let mut order: Vec<usize> = (1..last).collect();
+    order.sort_by_key(|index| (requests[*index].cycles(seen), *index));
     let median = *order.get(order.len() / 2)?;
-    Some((requests[median], requests[median + 1].start))
+    Some((requests[median], requests[median + 1].start, order.len()))
+}
+
+impl Request {
+    /// How long it takes. A request to a register is done when the guest's next instruction begins.
+    pub fn cycles(&self, seen: &[Seen]) -> u64 {
+        let end = &seen[self.end];
+        (if self.index.is_some() { end.to } else { end.from }) - seen[self.start].from
+    }
 }
 
 #[cfg(test)]
@@ -158,6 +165,6 @@ mod tests {
         let at = |request: &Request| (request.start, request.end);
         assert_eq!(found.iter().map(at).collect::<Vec<_>>(), [(1, 5), (7, 11), (13, 17)]);
         assert_eq!(found[1].index, Some(Indices { available: 2, used: 2, value: 8 }));
-        assert_eq!(typical(&seen, &found).map(|(_, next)| next), Some(13));
+        assert_eq!(typical(&seen, &found).map(|(one, next, all)| (one.start, next, all)), Some((7, 13, 1)));
     }
 }

@@ -130,6 +130,8 @@ pub struct Path {
     pub mechanism: &'static str,
     /// What it is, in a line.
     pub about: String,
+    /// What is to be seen.
+    pub note: &'static str,
     /// The case that was traced.
     pub case: String,
     /// The cost model.
@@ -162,6 +164,15 @@ impl Path {
     pub fn count(&self, wanted: What) -> usize {
         let is = |timed: &&Timed| matches!(timed.step, Step::Arrow { what, .. } if what == wanted);
         self.steps.iter().filter(|timed| !timed.after).filter(is).count()
+    }
+
+    /// Exits by the access that makes the request, rather than because the guest waits.
+    pub fn kicks(&self) -> usize {
+        let kick = |timed: &&Timed| match &timed.step {
+            Step::Arrow { what: What::Exit, label, .. } => label.contains(" at "),
+            _ => false,
+        };
+        self.steps.iter().filter(|timed| !timed.after).filter(kick).count()
     }
 
     /// What each lane did, in their order.
