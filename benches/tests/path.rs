@@ -198,3 +198,15 @@ fn the_same_twice_in_every_form() {
         assert!(serde_json::to_string(one).unwrap().contains("\"step\":\"arrow\""));
     }
 }
+
+#[test]
+fn an_exchange_goes_to_the_peer_and_back() {
+    for (name, kicks, sends) in [("vhost-net", 1, 0), ("vhost-vei-net", 0, 1)] {
+        let path = find(name);
+        ends_well(path);
+        interrupts_the_guest(path);
+        assert_eq!((path.kicks(), path.count(What::Send)), (kicks, sends), "{name}");
+        let order = [index(path, What::Seen, "avail.idx"), index(path, What::SystemCall, "event_signal")];
+        assert!(order.is_sorted() && has(path, "peer"), "{name}");
+    }
+}

@@ -246,19 +246,20 @@ impl<'a> Builder<'a> {
 
     /// The indices of the request's rings.
     fn ring(&mut self, index: usize, half: Half) {
-        let Some(indices) = self.request.index.filter(|indices| indices.value == half.value) else { return };
+        let Some(indices) = self.request.index else { return };
         let step = &self.record.seen[index];
         let (hart, value, place) = (step.hart, half.value, half.addr & OFFSET);
+        let others = !step.mode.virt();
         if index == self.request.start {
             self.flush(hart, Some(format!("avail.idx = {value}")));
         } else if index == self.request.end {
             self.flush(hart, None);
             let ends = (self.publisher.unwrap_or_default(), self.lane(index));
             self.arrow(ends, What::Seen, format!("sees used.idx = {value}"), (step.to, 0));
-        } else if half.store && !step.mode.virt() && place == indices.used && self.publisher.is_none() {
+        } else if others && half.store && (place, value) == (indices.used, indices.done) && self.publisher.is_none() {
             self.publisher = Some(self.lane(index));
             self.flush(hart, Some(format!("used.idx = {value}")));
-        } else if !half.store && !step.mode.virt() && place == indices.available && !self.taken {
+        } else if others && !half.store && (place, value) == (indices.available, indices.value) && !self.taken {
             self.taken = true;
             self.flush(hart, None);
             let guest = self.lane_of(Role::Guest, self.request.hart, Mode::VS);
@@ -295,7 +296,7 @@ impl<'a> Builder<'a> {
         let depth = |role: Role| match role {
             Role::Guest => 0,
             Role::Work => 4,
-            Role::Vmm | Role::Backend | Role::Process => 1,
+            Role::Vmm | Role::Backend | Role::Peer | Role::Process => 1,
             Role::Kernel => 2,
             Role::Firmware => 3,
         };

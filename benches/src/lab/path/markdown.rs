@@ -14,7 +14,7 @@ What each mechanism does for one request. This document is generated; do not edi
 $ rv-emu lab path --format markdown > docs/PATHS.md
 ```
 
-Other forms: `rv-emu lab path --format text|mermaid|svg|json [--experiment uer|hcs] [--mechanisms NAME,...] [--sharing own|shared] [--model NAME]
+Other forms: `rv-emu lab path --format text|mermaid|svg|json [--experiment uer|vei|hcs] [--mechanisms NAME,...] [--sharing own|shared] [--model NAME]
 [--out DIR]`; `--format svg --out DIR` draws pictures, and the report of `rv-emu lab ... --out DIR` has those of its mechanisms.
 
 ## How they are made
@@ -25,8 +25,9 @@ Nothing is drawn by hand: traps, returns, interrupts, sends and hardware context
 from the programs' code, the names of functions from their symbols (what the compiler has inlined goes by the name of what it is inlined into);
 the rings are found by what both sides do to their indices.
 
-In experiment `uer` a request is one store to the UART's transmit register, from the store to the guest's next instruction. In the others it is one
-read of a block, one at a time, from the store to the available ring's index to the load that shows the guest the used ring's new one.
+In experiment `uer` a request is one store to the UART's transmit register, from the store to the guest's next instruction. In `hcs` it is one
+read of a block, one at a time, from the store to the available ring's index to the load that shows the guest the used ring's new one. In `vei` it
+is a datagram to the peer and one back, up to the load that shows the guest the new index of the ring of what is received.
 
 ## How to read them
 

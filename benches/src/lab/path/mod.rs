@@ -28,7 +28,7 @@ use super::case::{Case, Options, Sharing};
 use super::compose::Span;
 use super::emulator;
 use super::experiment::{Experiment, Selection};
-use super::experiments::{self, hcs::HCS, uer::UER};
+use super::experiments::{self, hcs::HCS, uer::UER, vei::VEI};
 use super::mechanism::{self, Mechanism};
 use programs::Programs;
 use record::Recorder;
@@ -58,6 +58,10 @@ const fn register(mechanism: &'static Mechanism, note: &'static str) -> Subject 
 
 const fn ring(mechanism: &'static Mechanism, sharing: Sharing, note: &'static str) -> Subject {
     Subject { experiment: &HCS, mechanism, sharing: Some(sharing), kind: Kind::Ring, note }
+}
+
+const fn exchange(mechanism: &'static Mechanism, note: &'static str) -> Subject {
+    Subject { experiment: &VEI, mechanism, sharing: None, kind: Kind::Exchange, note }
 }
 
 /// All paths, in the order of the document.
@@ -111,15 +115,26 @@ pub static ALL: &[Subject] = &[
         "The backend's hart runs another guest. The hardware switches from that to the handler and back; from the send to the handler no \
          instruction of the kernel is executed. The kernel comes in when the handler signals the guest's interrupt.",
     ),
+    exchange(
+        &mechanism::VHOST,
+        "One exit for the kick. The peer looks at its end of the cable all the time; it wakes the worker by an event and an IPI, and the worker the \
+         guest. Before it waits, the guest may ask the device for its status, which is an exit to the monitor.",
+    ),
+    exchange(
+        &mechanism::VHOST_VEI,
+        "The same but for the kick, which is one instruction: what is left are cable, peer, and the way back.",
+    ),
 ];
 
 impl Subject {
-    /// A name that suits a file: mechanism, and whether the core is shared.
+    /// A name that suits a file: mechanism, and what else there is.
     pub fn name(&self) -> String {
-        match self.sharing {
-            Some(Sharing::Shared) => format!("{}-shared", self.mechanism.name),
-            _ => self.mechanism.name.to_owned(),
-        }
+        let end = match (self.sharing, self.kind) {
+            (Some(Sharing::Shared), _) => "-shared",
+            (_, Kind::Exchange) => "-net",
+            _ => "",
+        };
+        format!("{}{end}", self.mechanism.name)
     }
 
     /// What the guest asks for.
@@ -130,6 +145,9 @@ impl Subject {
         };
         match self.kind {
             Kind::Register(_) => format!("{}: the guest prints one character{core}", self.mechanism.name),
+            Kind::Exchange => {
+                format!("{}: the guest sends a datagram of {} bytes and gets one back", self.mechanism.name, case.size)
+            }
             Kind::Ring => format!("{}: the guest reads one block of {} bytes{core}", self.mechanism.name, case.size),
         }
     }
@@ -148,7 +166,10 @@ impl Subject {
         Some(Case {
             experiment: self.experiment,
             mechanism: self.mechanism,
-            workload: self.experiment.workload(probe.workloads.first()?)?,
+            workload: match self.kind {
+                Kind::Exchange => self.experiment.workload("udp_rr")?,
+                Kind::Ring | Kind::Register(_) => self.experiment.workload(probe.workloads.first()?)?,
+            },
             size: *probe.sizes.first()?,
             options,
             model: Arc::clone(model),

@@ -22,6 +22,8 @@ pub enum Role {
     Vmm,
     /// The process that serves the device.
     Backend,
+    /// The process at the other end of the network.
+    Peer,
     /// Another process.
     Process,
     /// The host's kernel.
@@ -38,6 +40,7 @@ impl Role {
             Role::Work => "other guest",
             Role::Vmm => "VMM",
             Role::Backend => "backend",
+            Role::Peer => "peer",
             Role::Process => "process",
             Role::Kernel => "kernel",
             Role::Firmware => "firmware",
@@ -47,7 +50,7 @@ impl Role {
     fn may_run(self, mode: Mode) -> bool {
         match self {
             Role::Guest | Role::Work => mode.virt(),
-            Role::Vmm | Role::Backend | Role::Process => mode == Mode::U,
+            Role::Vmm | Role::Backend | Role::Peer | Role::Process => mode == Mode::U,
             Role::Kernel => mode == Mode::HS,
             Role::Firmware => mode == Mode::M,
         }
@@ -125,6 +128,7 @@ impl Programs {
                 "work" => Role::Work,
                 "vmm" => Role::Vmm,
                 "backend" => Role::Backend,
+                "peer" => Role::Peer,
                 _ => Role::Process,
             };
             programs.push(Program::new(role, name, bytes)?);

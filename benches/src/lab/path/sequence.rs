@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::label::KICKS;
 use super::programs::Role;
 
 /// Somebody who works: a program on a hart.
@@ -169,7 +170,7 @@ impl Path {
     /// Exits by the access that makes the request, rather than because the guest waits.
     pub fn kicks(&self) -> usize {
         let kick = |timed: &&Timed| match &timed.step {
-            Step::Arrow { what: What::Exit, label, .. } => label.contains(" at "),
+            Step::Arrow { what: What::Exit, label, .. } => KICKS.iter().any(|kick| label.ends_with(kick)),
             _ => false,
         };
         self.steps.iter().filter(|timed| !timed.after).filter(kick).count()

@@ -160,7 +160,7 @@ pub struct OutputArgs {
 /// Options of `lab path`.
 #[derive(Debug, Args)]
 pub struct PathArgs {
-    /// Only the paths of this experiment: uer or hcs.
+    /// Only the paths of this experiment: uer, vei or hcs.
     #[arg(long, value_name = "NAME")]
     pub experiment: Option<String>,
     /// Only these mechanisms; `rv-emu lab list` lists them.
