@@ -81,6 +81,7 @@ pub fn build(record: &Record<'_>, request: Request, next: usize) -> Built {
     }
     for hart in 0..record.harts {
         builder.flush(hart, None);
+        builder.rest_until(hart, request);
     }
     builder.after = true;
     let mut rests: Vec<bool> = (0..record.harts).map(|hart| builder.rests(hart, request.end)).collect();
@@ -150,6 +151,17 @@ impl<'a> Builder<'a> {
         let next = next.or_else(|| (index + 1..seen.len()).find(|next| seen[*next].hart == hart));
         let elsewhere = |next: usize| matches!(self.role(next), Role::Work | Role::Guest);
         hart == self.request.hart || self.waiting[hart].is_some() || next.is_none_or(elsewhere)
+    }
+
+    /// A hart that waits when the request ends has waited since its last step.
+    fn rest_until(&mut self, hart: usize, request: Request) {
+        let seen = self.record.seen;
+        let last = seen[..=request.end].iter().rev().find(|step| step.hart == hart);
+        let begin = last.map_or(self.zero, |step| step.to.max(self.zero));
+        let idle = self.zero + request.cycles(seen);
+        if let Some(lane) = self.waiting[hart].filter(|_| idle > begin) {
+            self.push(begin, idle - begin, Step::Wait { lane });
+        }
     }
 
     fn push(&mut self, from: u64, cycles: u64, step: Step) {

@@ -46,10 +46,9 @@ pub fn markdown(paths: &[Path]) -> String {
         // Writing to a string can't fail.
         let _ = write!(
             text,
-            "\n## {}\n\n{}. {}\n\nCase: `{}`\n\n```text\n{}```\n\n```mermaid\n{}```\n",
+            "\n## {}\n\n{}\n\nCase: `{}`\n\n```text\n{}```\n\n```mermaid\n{}```\n",
             path.name,
-            path.about,
-            path.note,
+            wrapped(&format!("{}. {}", path.about, path.note)),
             path.case,
             text::text(path),
             mermaid::mermaid(path)
@@ -58,19 +57,58 @@ pub fn markdown(paths: &[Path]) -> String {
     text
 }
 
+/// The words in lines of the document's width.
+fn wrapped(words: &str) -> String {
+    const WIDTH: usize = 140;
+    let mut text = String::new();
+    let mut column = 0;
+    for word in words.split_ascii_whitespace() {
+        let fits = column + 1 + word.len() <= WIDTH;
+        let between = if column == 0 {
+            ""
+        } else if fits {
+            " "
+        } else {
+            "\n"
+        };
+        column = if fits { column + between.len() } else { 0 } + word.len();
+        text += between;
+        text += word;
+    }
+    text
+}
+
 /// A line for each path.
 fn overview(paths: &[Path]) -> String {
-    let mut text = "## Overview\n\nUp to the guest's seeing that its request is done, on all harts:\n\n".to_owned();
-    text += "| path | cycles | exits for the kick | other exits | redirections | sends | IPIs | system calls | instructions in HS | in U |\n";
-    text += "|---|---|---|---|---|---|---|---|---|---|\n";
+    let mut text = "## Overview\n\nUp to the guest's seeing that its request is done, on all harts. *Noticed*: who serves it has seen the new index of \
+                    the\navailable ring; *served*: has written that of the used ring; *done*: the guest has seen that. All in cycles.\n\n"
+        .to_owned();
+    let heads = [
+        "path",
+        "noticed",
+        "served",
+        "done",
+        "exits for the kick",
+        "other exits",
+        "redirections",
+        "sends",
+        "IPIs",
+        "system calls",
+        "insns in HS",
+        "in U",
+    ];
+    text += &format!("| {} |\n|{}\n", heads.join(" | "), "---|".repeat(heads.len()));
     for path in paths {
         let kicks = path.kicks();
+        let phases = path.phases();
+        let [noticed, served] = [phases.map(|phases| phases.0), phases.map(|phases| phases.1)]
+            .map(|cycle| cycle.map_or(String::new(), |cycle| cycle.to_string()));
         let insns = |mode: &str| -> u64 {
             path.lanes.iter().zip(path.sums()).filter(|(lane, _)| lane.mode == mode).map(|(_, sum)| sum.insns).sum()
         };
         let _ = writeln!(
             text,
-            "| {} | {} | {kicks} | {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {noticed} | {served} | {} | {kicks} | {} | {} | {} | {} | {} | {} | {} |",
             path.name,
             path.cycles,
             path.count(What::Exit) - kicks,

@@ -176,6 +176,17 @@ impl Path {
         self.steps.iter().filter(|timed| !timed.after).filter(kick).count()
     }
 
+    /// When the request is noticed by who serves it, and when it is served: the cycles at which these see and write the rings' indices.
+    pub fn phases(&self) -> Option<(i64, i64)> {
+        let seen = self.steps.iter().find(|timed| matches!(timed.step, Step::Arrow { what: What::Seen, .. }))?;
+        let served = |timed: &&Timed| match &timed.step {
+            Step::Work { ends: Some(ends), .. } => ends.starts_with("used.idx"),
+            _ => false,
+        };
+        let served = self.steps.iter().find(served)?;
+        Some((seen.at, served.at + served.cycles as i64))
+    }
+
     /// What each lane did, in their order.
     pub fn sums(&self) -> Vec<Sum> {
         let mut sums = vec![Sum::default(); self.lanes.len()];
