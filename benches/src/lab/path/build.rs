@@ -81,6 +81,7 @@ pub fn build(record: &Record<'_>, request: Request, next: usize) -> Built {
     }
     for hart in 0..record.harts {
         builder.flush(hart, None);
+        builder.rest_until(hart, request);
     }
     builder.after = true;
     let mut rests: Vec<bool> = (0..record.harts).map(|hart| builder.rests(hart, request.end)).collect();
@@ -150,6 +151,17 @@ impl<'a> Builder<'a> {
         let next = next.or_else(|| (index + 1..seen.len()).find(|next| seen[*next].hart == hart));
         let elsewhere = |next: usize| matches!(self.role(next), Role::Work | Role::Guest);
         hart == self.request.hart || self.waiting[hart].is_some() || next.is_none_or(elsewhere)
+    }
+
+    /// A hart that waits when the request ends has waited since its last step.
+    fn rest_until(&mut self, hart: usize, request: Request) {
+        let seen = self.record.seen;
+        let last = seen[..=request.end].iter().rev().find(|step| step.hart == hart);
+        let begin = last.map_or(self.zero, |step| step.to.max(self.zero));
+        let idle = self.zero + request.cycles(seen);
+        if let Some(lane) = self.waiting[hart].filter(|_| idle > begin) {
+            self.push(begin, idle - begin, Step::Wait { lane });
+        }
     }
 
     fn push(&mut self, from: u64, cycles: u64, step: Step) {
@@ -246,19 +258,20 @@ impl<'a> Builder<'a> {
 
     /// The indices of the request's rings.
     fn ring(&mut self, index: usize, half: Half) {
-        let Some(indices) = self.request.index.filter(|indices| indices.value == half.value) else { return };
+        let Some(indices) = self.request.index else { return };
         let step = &self.record.seen[index];
         let (hart, value, place) = (step.hart, half.value, half.addr & OFFSET);
+        let others = !step.mode.virt();
         if index == self.request.start {
             self.flush(hart, Some(format!("avail.idx = {value}")));
         } else if index == self.request.end {
             self.flush(hart, None);
             let ends = (self.publisher.unwrap_or_default(), self.lane(index));
             self.arrow(ends, What::Seen, format!("sees used.idx = {value}"), (step.to, 0));
-        } else if half.store && !step.mode.virt() && place == indices.used && self.publisher.is_none() {
+        } else if others && half.store && (place, value) == (indices.used, indices.done) && self.publisher.is_none() {
             self.publisher = Some(self.lane(index));
             self.flush(hart, Some(format!("used.idx = {value}")));
-        } else if !half.store && !step.mode.virt() && place == indices.available && !self.taken {
+        } else if others && !half.store && (place, value) == (indices.available, indices.value) && !self.taken {
             self.taken = true;
             self.flush(hart, None);
             let guest = self.lane_of(Role::Guest, self.request.hart, Mode::VS);
@@ -295,7 +308,7 @@ impl<'a> Builder<'a> {
         let depth = |role: Role| match role {
             Role::Guest => 0,
             Role::Work => 4,
-            Role::Vmm | Role::Backend | Role::Process => 1,
+            Role::Vmm | Role::Backend | Role::Peer | Role::Process => 1,
             Role::Kernel => 2,
             Role::Firmware => 3,
         };

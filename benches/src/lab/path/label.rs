@@ -14,7 +14,10 @@ pub const UART: u64 = 0x1000_0000;
 const VIRTIO: u64 = 0x1000_1000;
 /// Registers of these by their offsets (16550 data sheet; virtio 1.2, 4.2.2).
 const UART_REGISTERS: &[(u64, &str)] = &[(0, "UART THR"), (5, "UART LSR")];
-const VIRTIO_REGISTERS: &[(u64, &str)] = &[(0x50, "QueueNotify"), (0x60, "InterruptStatus"), (0x64, "InterruptACK")];
+const VIRTIO_REGISTERS: &[(u64, &str)] =
+    &[(0x50, "QueueNotify"), (0x60, "InterruptStatus"), (0x64, "InterruptACK"), (0x70, "Status")];
+/// Accesses that are requests.
+pub const KICKS: [&str; 2] = ["QueueNotify", "UART THR"];
 /// Interrupts of VS in `hvip`.
 const GUEST_INTERRUPTS: &[(u64, &str)] = &[(1 << 2, "VSSIP"), (1 << 6, "VSTIP"), (1 << 10, "VSEIP")];
 

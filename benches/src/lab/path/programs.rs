@@ -22,6 +22,8 @@ pub enum Role {
     Vmm,
     /// The process that serves the device.
     Backend,
+    /// The process at the other end of the network.
+    Peer,
     /// Another process.
     Process,
     /// The host's kernel.
@@ -38,6 +40,7 @@ impl Role {
             Role::Work => "other guest",
             Role::Vmm => "VMM",
             Role::Backend => "backend",
+            Role::Peer => "peer",
             Role::Process => "process",
             Role::Kernel => "kernel",
             Role::Firmware => "firmware",
@@ -47,7 +50,7 @@ impl Role {
     fn may_run(self, mode: Mode) -> bool {
         match self {
             Role::Guest | Role::Work => mode.virt(),
-            Role::Vmm | Role::Backend | Role::Process => mode == Mode::U,
+            Role::Vmm | Role::Backend | Role::Peer | Role::Process => mode == Mode::U,
             Role::Kernel => mode == Mode::HS,
             Role::Firmware => mode == Mode::M,
         }
@@ -125,6 +128,7 @@ impl Programs {
                 "work" => Role::Work,
                 "vmm" => Role::Vmm,
                 "backend" => Role::Backend,
+                "peer" => Role::Peer,
                 _ => Role::Process,
             };
             programs.push(Program::new(role, name, bytes)?);
@@ -161,19 +165,38 @@ impl Programs {
         let mut names = vec![usize::MAX; seen.len()];
         for hart in 0..harts {
             let own: Vec<usize> = (0..seen.len()).filter(|index| seen[*index].hart == hart).collect();
-            let mut likely = [None; Mode::ALL.len()];
-            for stay in own.chunk_by(|a, b| !ends_stay(&seen[*a], &seen[*b])) {
-                let steps: Vec<&Seen> = stay.iter().map(|index| &seen[*index]).collect();
-                let mode = steps[0].mode;
-                let program = self.of_stay(&steps, likely[mode as usize]);
-                let program = program.ok_or_else(|| {
-                    format!("hart {hart} runs code at {:#x} in {} that no image has", steps[0].pc, mode.name())
+            let stays: Vec<&[usize]> = own.chunk_by(|a, b| !ends_stay(&seen[*a], &seen[*b])).collect();
+            let owners = self.of_stays(seen, &stays);
+            for (stay, owner) in stays.into_iter().zip(owners) {
+                let step = &seen[stay[0]];
+                let owner = owner.ok_or_else(|| {
+                    format!("hart {hart} runs code at {:#x} in {} that no image has", step.pc, step.mode.name())
                 })?;
-                likely[mode as usize] = Some(program);
-                stay.iter().for_each(|index| names[*index] = program);
+                stay.iter().for_each(|index| names[*index] = owner);
             }
         }
         Ok(names)
+    }
+
+    /// The programs of a hart's stays.
+    fn of_stays(&self, seen: &[Seen], stays: &[&[usize]]) -> Vec<Option<usize>> {
+        let mode = |stay: &[usize]| seen[stay[0]].mode as usize;
+        let mut last = [None; Mode::ALL.len()];
+        let mut owners: Vec<Option<usize>> = Vec::new();
+        for stay in stays {
+            let steps: Vec<&Seen> = stay.iter().map(|index| &seen[*index]).collect();
+            let has_code = steps.iter().any(|step| step.raw != 0);
+            let owner = if has_code { self.of_stay(&steps, last[mode(stay)]) } else { None };
+            last[mode(stay)] = owner.or(last[mode(stay)]);
+            owners.push(owner);
+        }
+        // Who is interrupted before its first instruction is whoever goes on afterwards in that mode.
+        let mut next = last;
+        for (stay, owner) in stays.iter().zip(&mut owners).rev() {
+            *owner = owner.or(next[mode(stay)]);
+            next[mode(stay)] = *owner;
+        }
+        owners
     }
 }
 

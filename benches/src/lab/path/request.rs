@@ -19,6 +19,8 @@ const OFFSET: u64 = 0xfff;
 pub enum Kind {
     /// A request in a ring.
     Ring,
+    /// A request in one ring that is answered in another one, as those of a network adapter are.
+    Exchange,
     /// A store to the device register at this guest physical address.
     Register(u64),
 }
@@ -43,15 +45,18 @@ pub struct Indices {
     pub available: u64,
     /// Place of the used ring's in its page.
     pub used: u64,
-    /// The value of both when the request is done.
+    /// The value of the available ring's with the request.
     pub value: u16,
+    /// The value of the used ring's with its end.
+    pub done: u16,
 }
 
 /// All requests of the guest on `hart` that the record has from begin to end.
 pub fn find(seen: &[Seen], kind: Kind, hart: usize) -> Vec<Request> {
     let guests = |step: &Seen| step.hart == hart && step.mode.virt();
     let found = match kind {
-        Kind::Ring => in_rings(seen, &guests),
+        Kind::Ring => available(seen, &guests).map_or(Vec::new(), |available| in_ring(seen, &guests, available)),
+        Kind::Exchange => exchanges(seen, &guests),
         Kind::Register(gpa) => in_register(seen, gpa, &guests),
     };
     found.into_iter().map(|(start, end, index)| Request { hart, start, end, index }).collect()
@@ -75,8 +80,8 @@ fn index_of(step: &Seen) -> Option<Half> {
     step.half.filter(|half| half.addr % 4 == 2)
 }
 
-/// The place of the available ring's index: of those that the guest raises by one at a time and others read, the one raised most often.
-fn available(seen: &[Seen], guests: Guests<'_>) -> Option<u64> {
+/// Places of available rings' indices, with how often they are raised: those that the guest raises by one at a time and others read.
+fn candidates(seen: &[Seen], guests: Guests<'_>) -> Vec<(u64, usize)> {
     // Last value, and how often it was raised by one or otherwise.
     let mut stores: BTreeMap<u64, (u16, usize, usize)> = BTreeMap::new();
     for half in seen.iter().filter(|step| guests(step)).filter_map(index_of).filter(|half| half.store) {
@@ -92,11 +97,55 @@ fn available(seen: &[Seen], guests: Guests<'_>) -> Option<u64> {
         seen.iter().filter(|step| !step.mode.virt()).filter_map(index_of).any(|half| same(&half))
     };
     let counted = stores.into_iter().filter(|(_, (_, up, other))| *up > 1 && *other == 0);
-    counted.filter(|(addr, _)| read(*addr)).max_by_key(|(_, (_, up, _))| *up).map(|(addr, _)| addr)
+    counted.filter(|(addr, _)| read(*addr)).map(|(addr, (_, up, _))| (addr, up)).collect()
 }
 
-fn in_rings(seen: &[Seen], guests: Guests<'_>) -> Vec<Found> {
-    let Some(available) = available(seen, guests) else { return Vec::new() };
+/// The one raised most often.
+fn available(seen: &[Seen], guests: Guests<'_>) -> Option<u64> {
+    candidates(seen, guests).into_iter().max_by_key(|(_, up)| *up).map(|(addr, _)| addr)
+}
+
+/// The ring in which requests are made is the one that is used up to where it is filled; the other one is kept full. A request is answered with
+/// the first that the guest finds used elsewhere.
+fn exchanges(seen: &[Seen], guests: Guests<'_>) -> Vec<Found> {
+    let rings = candidates(seen, guests).into_iter().map(|(addr, _)| in_full(seen, guests, addr));
+    let requests = rings.max_by_key(Vec::len).unwrap_or_default();
+    let answer = |&(start, indices): &(usize, Indices)| {
+        let own = indices.used;
+        let mut published: Vec<(u64, u16)> = Vec::new();
+        let rest = seen.iter().enumerate().skip(start + 1);
+        for (index, half) in rest.filter_map(|(index, step)| Some((index, index_of(step)?))) {
+            let (place, step) = (half.addr & OFFSET, &seen[index]);
+            if half.store && !step.mode.virt() && place != own {
+                published.push((place, half.value));
+            } else if !half.store && guests(step) && published.contains(&(place, half.value)) {
+                return Some((start, index, Some(Indices { used: place, done: half.value, ..indices })));
+            }
+        }
+        None
+    };
+    requests.iter().filter_map(answer).collect()
+}
+
+/// Requests in a ring that others use up, whether or not the guest looks: each with the place where that is said.
+fn in_full(seen: &[Seen], guests: Guests<'_>, available: u64) -> Vec<(usize, Indices)> {
+    let mut requests = Vec::new();
+    let mut open: Option<(usize, u16)> = None;
+    for (index, step) in seen.iter().enumerate() {
+        let Some(half) = index_of(step).filter(|half| half.store) else { continue };
+        if guests(step) && half.addr == available {
+            open = Some((index, half.value));
+        } else if let Some((start, value)) = open.filter(|(_, value)| !step.mode.virt() && *value == half.value) {
+            let (used, available) = (half.addr & OFFSET, available & OFFSET);
+            requests.push((start, Indices { available, used, value, done: value }));
+            open = None;
+        }
+    }
+    requests
+}
+
+/// Requests in the ring whose available index is at `available`.
+fn in_ring(seen: &[Seen], guests: Guests<'_>, available: u64) -> Vec<Found> {
     let mut requests = Vec::new();
     let mut open: Option<(usize, u16, Vec<u64>)> = None;
     for (index, step) in seen.iter().enumerate() {
@@ -115,22 +164,29 @@ fn in_rings(seen: &[Seen], guests: Guests<'_>) -> Vec<Found> {
         } else if !half.store && guests(step) && published.contains(&(half.addr & OFFSET)) {
             let (used, value) = (half.addr & OFFSET, *value);
             let available = available & OFFSET;
-            requests.push((*start, index, Some(Indices { available, used, value })));
+            requests.push((*start, index, Some(Indices { available, used, value, done: value })));
             open = None;
         }
     }
     requests
 }
 
-/// The request of median length, and the step at which the next one begins.
-pub fn typical(seen: &[Seen], requests: &[Request]) -> Option<(Request, usize)> {
-    // The last has nothing after it that would bound what follows.
-    let complete = requests.len().checked_sub(1)?;
-    let mut order: Vec<usize> = (0..complete).collect();
-    let length = |index: &usize| seen[requests[*index].end].to - seen[requests[*index].start].from;
-    order.sort_by_key(|index| (length(index), *index));
+/// The request of median length among those that have one before and one after them: what a hart did before is known then, and where what
+/// follows ends. Also how many these were, and where the next request begins.
+pub fn typical(seen: &[Seen], requests: &[Request]) -> Option<(Request, usize, usize)> {
+    let last = requests.len().checked_sub(1)?;
+    let mut order: Vec<usize> = (1..last).collect();
+    order.sort_by_key(|index| (requests[*index].cycles(seen), *index));
     let median = *order.get(order.len() / 2)?;
-    Some((requests[median], requests[median + 1].start))
+    Some((requests[median], requests[median + 1].start, order.len()))
+}
+
+impl Request {
+    /// How long it takes. A request to a register is done when the guest's next instruction begins.
+    pub fn cycles(&self, seen: &[Seen]) -> u64 {
+        let end = &seen[self.end];
+        (if self.index.is_some() { end.to } else { end.from }) - seen[self.start].from
+    }
 }
 
 #[cfg(test)]
@@ -157,7 +213,7 @@ mod tests {
         let found = find(&seen, Kind::Ring, 0);
         let at = |request: &Request| (request.start, request.end);
         assert_eq!(found.iter().map(at).collect::<Vec<_>>(), [(1, 5), (7, 11), (13, 17)]);
-        assert_eq!(found[1].index, Some(Indices { available: 2, used: 2, value: 8 }));
-        assert_eq!(typical(&seen, &found).map(|(_, next)| next), Some(13));
+        assert_eq!(found[1].index, Some(Indices { available: 2, used: 2, value: 8, done: 8 }));
+        assert_eq!(typical(&seen, &found).map(|(one, next, all)| (one.start, next, all)), Some((7, 13, 1)));
     }
 }

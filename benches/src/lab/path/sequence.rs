@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::label::KICKS;
 use super::programs::Role;
 
 /// Somebody who works: a program on a hart.
@@ -130,6 +131,8 @@ pub struct Path {
     pub mechanism: &'static str,
     /// What it is, in a line.
     pub about: String,
+    /// What is to be seen.
+    pub note: &'static str,
     /// The case that was traced.
     pub case: String,
     /// The cost model.
@@ -162,6 +165,26 @@ impl Path {
     pub fn count(&self, wanted: What) -> usize {
         let is = |timed: &&Timed| matches!(timed.step, Step::Arrow { what, .. } if what == wanted);
         self.steps.iter().filter(|timed| !timed.after).filter(is).count()
+    }
+
+    /// Exits by the access that makes the request, rather than because the guest waits.
+    pub fn kicks(&self) -> usize {
+        let kick = |timed: &&Timed| match &timed.step {
+            Step::Arrow { what: What::Exit, label, .. } => KICKS.iter().any(|kick| label.ends_with(kick)),
+            _ => false,
+        };
+        self.steps.iter().filter(|timed| !timed.after).filter(kick).count()
+    }
+
+    /// When the request is noticed by who serves it, and when it is served: the cycles at which these see and write the rings' indices.
+    pub fn phases(&self) -> Option<(i64, i64)> {
+        let seen = self.steps.iter().find(|timed| matches!(timed.step, Step::Arrow { what: What::Seen, .. }))?;
+        let served = |timed: &&Timed| match &timed.step {
+            Step::Work { ends: Some(ends), .. } => ends.starts_with("used.idx"),
+            _ => false,
+        };
+        let served = self.steps.iter().find(served)?;
+        Some((seen.at, served.at + served.cycles as i64))
     }
 
     /// What each lane did, in their order.

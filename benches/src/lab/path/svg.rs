@@ -80,7 +80,7 @@ fn colour(role: Role) -> Colour {
         Role::Guest | Role::Work => 0,
         Role::Kernel => 1,
         Role::Firmware => 2,
-        Role::Vmm | Role::Backend | Role::Process => 3,
+        Role::Vmm | Role::Backend | Role::Peer | Role::Process => 3,
     };
     PLACES[place].1
 }

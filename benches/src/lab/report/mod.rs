@@ -9,6 +9,7 @@ use anyhow::Result;
 use super::compose::{GUEST_MIB, HARTS, HOST_MEMORY};
 use super::experiment::Experiment;
 use super::experiments;
+use super::path::{Path, svg};
 use super::plot::{self, Plot};
 use super::row::Row;
 use super::stats::geometric_mean;
@@ -44,6 +45,14 @@ fn escape(text: &str) -> String {
 /// # Errors
 /// If a plot can't be drawn.
 pub fn page(info: &RunInfo, rows: &[Row]) -> Result<String> {
+    page_with(info, rows, &[])
+}
+
+/// The page about `rows`, with the paths of its mechanisms.
+///
+/// # Errors
+/// If a plot can't be drawn.
+pub fn page_with(info: &RunInfo, rows: &[Row], paths: &[Path]) -> Result<String> {
     let plots = plot::all(rows)?;
     let present: Vec<&Experiment> =
         experiments::ALL.iter().copied().filter(|e| rows.iter().any(|row| row.experiment == e.name)).collect();
@@ -57,11 +66,15 @@ pub fn page(info: &RunInfo, rows: &[Row]) -> Result<String> {
     for experiment in &present {
         write!(html, "<a href=\"#{0}\">{0}</a>", experiment.name)?;
     }
+    if !paths.is_empty() {
+        html += "<a href=\"#paths\">paths</a>";
+    }
     html += "<a href=\"#repeat\">how to repeat it</a><a href=\"#models\">cost models</a></nav>\n";
     overview(&mut html, rows, &present)?;
     for experiment in &present {
         section(&mut html, experiment, rows, &plots)?;
     }
+    paths_section(&mut html, paths)?;
     repeat(&mut html, info)?;
     models::section(&mut html, info)?;
     write!(html, "<script>\n{SCRIPT}</script>\n</body></html>\n")?;
@@ -180,6 +193,24 @@ fn figures(html: &mut String, experiment: &Experiment, plots: &[Plot]) -> Result
             true => writeln!(html, "{figure}")?,
             false => writeln!(html, "<details><summary>{caption}</summary>{figure}</details>")?,
         }
+    }
+    Ok(())
+}
+
+/// What each mechanism does for one request.
+fn paths_section(html: &mut String, paths: &[Path]) -> Result<()> {
+    if paths.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        html,
+        "<h2 id=\"paths\">Paths: what a mechanism does for one request</h2>\n<p class=\"note\">Each is made of a trace of the request of \
+         median length among several in the middle of a run. Cycles of an arrow are those of the trap or return itself; dashed arrows are \
+         what is seen in memory, blue ones messages. docs/PATHS.md says more.</p>"
+    )?;
+    for path in paths {
+        let caption = escape(&format!("{}: {} cycles. {}", path.about, path.cycles, path.note));
+        writeln!(html, "<details><summary>{caption}</summary><figure>{}</figure></details>", svg::svg(path)?)?;
     }
     Ok(())
 }

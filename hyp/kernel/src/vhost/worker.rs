@@ -24,6 +24,8 @@ pub type Device = Any<RamDisk<KernelMemory>, Port<Wake>>;
 
 /// Bits of the kick event that are not queues.
 const NOT_QUEUES: u32 = CONTROL | WIRE;
+/// All that are.
+const ALL_QUEUES: u32 = !NOT_QUEUES;
 
 /// The worker's own.
 pub struct Worker {
@@ -94,7 +96,7 @@ impl Worker {
             if self.service.is_broken() || self.service.device_mut().may_sleep() {
                 return;
             }
-            queues = 1 << RECEIVE;
+            queues = ALL_QUEUES;
         }
     }
 

@@ -4,6 +4,7 @@
 use alloc::format;
 use alloc::sync::Arc;
 
+use hyp_abi::vhost::WIRE;
 use hyp_rt::event::Event;
 use hyp_rt::sync::Mutex;
 use hyp_rt::thread;
@@ -12,7 +13,6 @@ use hyp_service::{Mapped, Service};
 use hyp_vmm::args::{Args, Device};
 use hyp_vmm::device::slot::{Backing, Broken};
 use hyp_vmm::image::MEMORY;
-use rv_virtio::device::net::RECEIVE;
 use rv_virtio::queue::{Position, QueueConfig};
 
 use super::{CALL, LocalDevice, Parts, device};
@@ -26,6 +26,8 @@ const STACK_SIZE: usize = 64 << 10;
 pub struct Local {
     service: Arc<Mutex<Service<LocalDevice, Mapped>>>,
     call: Arc<Event>,
+    /// Wakes the thread that waits for frames.
+    kick: Arc<Event>,
     line: InterruptLine,
 }
 
@@ -44,16 +46,16 @@ pub fn connect(args: &Args, guest: &Guest, parts: Parts) -> Result<Local> {
         })
         .map_err(|error| format!("the receiving thread: {error}"))?;
     }
-    Ok(Local { service, call: parts.call, line: parts.line })
+    Ok(Local { service, call: parts.call, kick: parts.kick, line: parts.line })
 }
 
-/// Serves the receiving queue whenever frames have come.
+/// Serves the queues whenever frames have come, and until the cable has had room for what the guest sends.
 fn receive(service: &Mutex<Service<LocalDevice, Mapped>>, kick: &Event, call: &Event) {
     loop {
         let sleeps = {
             let mut service = service.lock();
             // A broken queue is reported to the driver by its next access.
-            let _ = service.drain(1 << RECEIVE, || {
+            let _ = service.drain(u32::MAX, || {
                 // The event is ours: this can't fail.
                 let _ = call.signal(CALL);
             });
@@ -77,7 +79,14 @@ impl Backing for Local {
     }
 
     fn kick(&mut self, index: u16) -> core::result::Result<(), Broken> {
-        let turn = self.service.lock().answer(index).map_err(|_| Broken)?;
+        let mut service = self.service.lock();
+        let turn = service.answer(index).map_err(|_| Broken)?;
+        let full = service.device().waits_for_room();
+        drop(service);
+        if full {
+            // The thread that waits for frames looks until there is room.
+            let _ = self.kick.signal(WIRE);
+        }
         if turn.interrupt {
             // The event is ours: this can't fail.
             let _ = self.call.signal(CALL);

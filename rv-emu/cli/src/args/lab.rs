@@ -19,6 +19,7 @@ Examples:
   rv-emu lab hcs --mechanisms vhost-user-poll,vhost-user-hcs --sizes 512 --sharing shared --models default
   rv-emu lab sweep trap-cost --of uer --plot plots   from which trap cost on a mechanism wins
   rv-emu lab uer --quick --json - | jq '.[].cycles'
+  rv-emu lab path --mechanisms vhost,vhost-vei       what each does for one request, step by step
   rv-emu lab report results                          the report anew, from a folder of results")]
 pub struct LabArgs {
     /// What to do.
@@ -41,6 +42,8 @@ pub enum LabCommand {
     Price(RunArgs),
     /// One case of each experiment, again and again with one knob turned.
     Sweep(SweepArgs),
+    /// What mechanisms do for one request: sequence diagrams, made of traces.
+    Path(PathArgs),
     /// Make the report of a folder of results anew: one HTML page that needs nothing else.
     Report(ReportArgs),
     /// List mechanisms, experiments and their workloads.
@@ -152,6 +155,44 @@ pub struct OutputArgs {
     /// Go on with the results in the folder of --out, or add to them.
     #[arg(long, requires = "out")]
     pub resume: bool,
+}
+
+/// Options of `lab path`.
+#[derive(Debug, Args)]
+pub struct PathArgs {
+    /// Only the paths of this experiment: uer, vei or hcs.
+    #[arg(long, value_name = "NAME")]
+    pub experiment: Option<String>,
+    /// Only these mechanisms; `rv-emu lab list` lists them.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub mechanisms: Vec<String>,
+    /// Whether other work runs on the backend's core.
+    #[arg(long, value_enum)]
+    pub sharing: Option<SharingArg>,
+    /// Cost model: flat, default, linux, or a TOML file.
+    #[arg(long, visible_alias = "cost-model", value_name = "MODEL", default_value = "default")]
+    pub model: String,
+    /// The form.
+    #[arg(long, value_enum, default_value_t = PathFormat::Text)]
+    pub format: PathFormat,
+    /// A file for each path into a folder, in place of standard output.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// Forms of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PathFormat {
+    /// A line for each step.
+    Text,
+    /// A sequence diagram that readers of Markdown draw.
+    Mermaid,
+    /// A picture.
+    Svg,
+    /// Everything, for programs.
+    Json,
+    /// All paths in one document: docs/PATHS.md.
+    Markdown,
 }
 
 /// Options of `lab report`.

@@ -1,6 +1,7 @@
 //! `rv-emu lab`: chooses cases, runs them, and hands rows to whoever shows or keeps them.
 
 mod output;
+mod path;
 mod progress;
 
 use std::process::ExitCode;
@@ -29,6 +30,7 @@ pub fn lab(args: &LabArgs) -> Result<ExitCode> {
             experiment(&names, &run.select, &run.output)
         }
         LabCommand::Sweep(args) => sweep(args),
+        LabCommand::Path(args) => path::path(args),
         LabCommand::Report(args) => output::report(&args.dir),
         LabCommand::List => {
             print!("{}", list());

@@ -56,7 +56,9 @@ pub fn keep(folder: &Path, rows: &[Row]) -> Result<()> {
     replace(&folder.join("rows.csv"), &csv::csv(rows))?;
     replace(&folder.join("table.txt"), &table(rows, true))?;
     plots(&folder.join("plots"), rows)?;
-    let page = html::page(&store::read_info(folder)?, rows)?;
+    let info = store::read_info(folder)?;
+    let paths = super::path::of_rows(&folder.join("paths"), rows, &info)?;
+    let page = html::page_with(&info, rows, &paths)?;
     replace(&folder.join("report.html"), &page)?;
     eprintln!("{} rows, plots and report.html are in {}", rows.len(), folder.display());
     Ok(())
