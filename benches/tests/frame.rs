@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use benches::lab::experiments::{self, hcs, price, uer, vei};
 use benches::lab::sweep::{self, Sweep};
-use benches::lab::{Case, Experiment, Row, csv, plot, runner, table};
+use benches::lab::{Case, Experiment, Row, Suppression, csv, plot, runner, table};
 use common::{Fake, under};
 
 fn rows(cases: &[Case]) -> Vec<Row> {
@@ -43,7 +43,7 @@ fn a_selection_narrows_and_what_is_unknown_is_named() {
     let mut selection = under("flat");
     selection.mechanisms = vec!["vhost-user-hcs".to_owned()];
     selection.sizes = vec![512];
-    selection.event_idx = vec![false];
+    selection.suppression = vec![Suppression::Flags];
     selection.queue_depth = vec![7];
     selection.workloads = vec!["write".to_owned()];
     let cases = hcs::HCS.cases(&selection).unwrap();

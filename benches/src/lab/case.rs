@@ -30,12 +30,41 @@ impl Sharing {
     }
 }
 
+/// How a busy device keeps its driver from notifying it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Suppression {
+    /// By event indices.
+    EventIdx,
+    /// By the rings' flags: event indices are not offered.
+    Flags,
+    /// Not at all: each batch that the driver makes available is a notification.
+    None,
+}
+
+impl Suppression {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Suppression::EventIdx, Suppression::Flags, Suppression::None];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Suppression::EventIdx => "event-idx",
+            Suppression::Flags => "flags",
+            Suppression::None => "none",
+        }
+    }
+}
+
 /// What can differ between runs of one mechanism and workload. What an experiment has no use for is absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Options {
-    /// Virtio's suppression of notifications by EVENT_IDX.
+    /// Whether the device offers EVENT_IDX: what `suppression` implies, beside it for those who look for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_idx: Option<bool>,
+    /// Virtio's suppression of notifications.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suppression: Option<Suppression>,
     /// Requests in flight.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue_depth: Option<u32>,
@@ -59,9 +88,8 @@ pub struct Options {
 impl Options {
     /// Name and value of each that is set, in a fixed order.
     pub fn pairs(&self) -> Vec<(String, String)> {
-        let on_off = |on: bool| if on { "on" } else { "off" }.to_owned();
         let fixed = [
-            ("event-idx", self.event_idx.map(on_off)),
+            ("suppression", self.suppression.map(|suppression| suppression.name().to_owned())),
             ("qd", self.queue_depth.map(|n| n.to_string())),
             ("sharing", self.sharing.map(|sharing| sharing.name().to_owned())),
             ("bank", self.bank.map(|n| n.to_string())),
@@ -70,6 +98,12 @@ impl Options {
         ];
         let fixed = fixed.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
         fixed.chain(self.knobs.iter().map(|(name, value)| (name.clone(), value.to_string()))).collect()
+    }
+
+    /// The same with a way of suppression, if it has any.
+    pub fn suppressing(self, suppression: Option<Suppression>) -> Options {
+        let event_idx = suppression.map(|suppression| suppression == Suppression::EventIdx);
+        Options { suppression, event_idx, ..self }
     }
 
     /// The same without what belongs to one mechanism only, for comparisons between mechanisms.

@@ -110,12 +110,14 @@ pub fn virtio(case: &Case, device: &str, guest_args: &str, ops: u64) -> Result<C
     let words = [
         ("guests", (guests > 1).then_some(guests)),
         ("bank", options.bank.map(u64::from)),
-        ("event-idx", options.event_idx.map(u64::from)),
         ("other-work", (options.sharing == Some(Sharing::Shared)).then_some(1)),
     ];
     for (name, value) in words.into_iter().filter_map(|(name, value)| Some((name, value?))) {
         // Writing to a string can't fail.
         let _ = write!(append, " {name}={value}");
+    }
+    if let Some(suppression) = options.suppression {
+        let _ = write!(append, " suppression={}", suppression.name());
     }
     for (name, value) in options.knobs.iter().filter(|(name, _)| !name.starts_with("model:")) {
         let _ = write!(append, " {name}={value}");

@@ -75,6 +75,7 @@ const COLUMNS: &[(&str, Cell)] = &[
     ("guest_interrupts", |row| row.guest_interrupts.values().sum::<u64>().to_string()),
     ("extension", |row| map(&row.extension)),
     ("wall_seconds", |row| row.wall_seconds.to_string()),
+    ("suppression", |row| option(row.options.suppression.map(|suppression| suppression.name()))),
 ];
 
 /// All rows with a heading line.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rv_machine::CostModel;
 
-use super::case::{Case, Options, Sharing};
+use super::case::{Case, Options, Sharing, Suppression};
 use super::compose::Composition;
 use super::mechanism::Mechanism;
 use super::results::Outcome;
@@ -39,7 +39,7 @@ pub struct Slice {
     /// Sizes.
     pub sizes: &'static [u64],
     /// Suppression of notifications.
-    pub event_idx: &'static [bool],
+    pub suppression: &'static [Suppression],
     /// Requests in flight.
     pub queue_depth: &'static [u32],
     /// Who else is on the backend's core.
@@ -101,7 +101,7 @@ pub struct Selection {
     /// Cost models.
     pub models: Vec<Arc<CostModel>>,
     /// Suppression of notifications.
-    pub event_idx: Vec<bool>,
+    pub suppression: Vec<Suppression>,
     /// Requests in flight.
     pub queue_depth: Vec<u32>,
     /// Who else is on the backend's core.
@@ -206,9 +206,9 @@ fn banks(mechanism: &Mechanism, slice: &Slice, selection: &Selection) -> Vec<Opt
 fn slice_options(slice: &Slice, selection: &Selection) -> Vec<Options> {
     let mut all = Vec::new();
     for sharing in choose(&selection.sharing, slice.sharing) {
-        for event_idx in choose(&selection.event_idx, slice.event_idx) {
+        for suppression in choose(&selection.suppression, slice.suppression) {
             for queue_depth in choose(&selection.queue_depth, slice.queue_depth) {
-                all.push(Options { event_idx, queue_depth, sharing, ..Options::default() });
+                all.push(Options { queue_depth, sharing, ..Options::default() }.suppressing(suppression));
             }
         }
     }

@@ -19,7 +19,7 @@ pub mod store;
 pub mod sweep;
 pub mod table;
 
-pub use case::{Case, Options, Sharing};
+pub use case::{Case, Options, Sharing, Suppression};
 pub use emulator::{Emulator, Runner};
 pub use experiment::{Experiment, Selection};
 pub use row::Row;

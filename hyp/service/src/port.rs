@@ -115,7 +115,9 @@ impl<W: FnMut()> Wire for Port<W> {
                 return Some(Incoming { header: Header::from_bytes(header), len });
             }
             // No frame of ours is so short.
-            frame.release();
+            if frame.release() {
+                (self.wake)();
+            }
         }
     }
 
@@ -137,7 +139,9 @@ impl<W: FnMut()> Wire for Port<W> {
 
     fn consume(&mut self) {
         if let Some(frame) = self.end.receiver.receive() {
-            frame.release();
+            if frame.release() {
+                (self.wake)();
+            }
         }
     }
 }

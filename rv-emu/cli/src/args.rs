@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use rv_isa::IsaSet;
 
 pub use conformance::{ConformanceArgs, ConformanceCommand, ElfArgs, EmitArgs, SuiteArgs};
-pub use lab::{LabArgs, LabCommand, OnOff, OutputArgs, SelectArgs, SharingArg, SweepArgs, SweepKind};
+pub use lab::{LabArgs, LabCommand, OutputArgs, SelectArgs, SharingArg, SweepArgs, SweepKind};
 
 use crate::trace::TraceArgs;
 

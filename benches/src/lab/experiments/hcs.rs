@@ -1,6 +1,6 @@
 //! Experiment `hcs`: a guest reads and writes a virtio disk in fio's four shapes; a backend process that polls against one that hardware wakes.
 
-use crate::lab::case::{Case, Sharing};
+use crate::lab::case::{Case, Sharing, Suppression};
 use crate::lab::compose::{self, Composition};
 use crate::lab::experiment::{Experiment, Metric, Slice, Workload};
 use crate::lab::mechanism::{VHOST, VHOST_USER, VHOST_USER_HCS, VHOST_USER_POLL, VHOST_VEI, VIRTIO};
@@ -31,7 +31,7 @@ pub static HCS: Experiment = Experiment {
         Slice {
             workloads: PATTERNS,
             sizes: SIZES,
-            event_idx: &[true],
+            suppression: &[Suppression::EventIdx],
             queue_depth: &[1],
             sharing: BOTH_CORES,
             banks: &[1, 0],
@@ -39,7 +39,7 @@ pub static HCS: Experiment = Experiment {
         Slice {
             workloads: RANDOM,
             sizes: &[512, 4096],
-            event_idx: &[true, false],
+            suppression: &Suppression::ALL,
             queue_depth: DEPTHS,
             sharing: BOTH_CORES,
             banks: &[1],
@@ -48,7 +48,7 @@ pub static HCS: Experiment = Experiment {
     quick: &[Slice {
         workloads: RANDOM,
         sizes: &[512, 4096],
-        event_idx: &[true],
+        suppression: &[Suppression::EventIdx],
         queue_depth: &[1],
         sharing: BOTH_CORES,
         banks: &[1],
@@ -56,7 +56,7 @@ pub static HCS: Experiment = Experiment {
     probe: Slice {
         workloads: &["randread"],
         sizes: &[512],
-        event_idx: &[true],
+        suppression: &[Suppression::EventIdx],
         queue_depth: &[1],
         sharing: &[Sharing::Own],
         banks: &[1],

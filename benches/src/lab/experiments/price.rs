@@ -31,7 +31,8 @@ pub static PRICE: Experiment = Experiment {
     check,
 };
 
-const NOTHING: Slice = Slice { workloads: &[], sizes: &[], event_idx: &[], queue_depth: &[], sharing: &[], banks: &[] };
+const NOTHING: Slice =
+    Slice { workloads: &[], sizes: &[], suppression: &[], queue_depth: &[], sharing: &[], banks: &[] };
 
 /// One operation.
 pub struct Operation {

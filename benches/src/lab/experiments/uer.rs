@@ -32,7 +32,8 @@ pub static UER: Experiment = Experiment {
     check,
 };
 
-const NOTHING: Slice = Slice { workloads: &[], sizes: &[], event_idx: &[], queue_depth: &[], sharing: &[], banks: &[] };
+const NOTHING: Slice =
+    Slice { workloads: &[], sizes: &[], suppression: &[], queue_depth: &[], sharing: &[], banks: &[] };
 
 /// Every byte that the guest printed must be in the host's output, in one piece, and nothing of it twice.
 fn check(case: &Case, output: &[u8]) -> Result<Outcome, String> {

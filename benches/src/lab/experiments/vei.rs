@@ -1,6 +1,6 @@
 //! Experiment `vei`: a guest sends and receives through virtio-net, in netperf's four shapes; kicks by exits against kicks by VEI.
 
-use crate::lab::case::Case;
+use crate::lab::case::{Case, Suppression};
 use crate::lab::compose::{self, Composition};
 use crate::lab::experiment::{Experiment, Metric, Slice, Workload};
 use crate::lab::mechanism::{VHOST, VHOST_USER, VHOST_USER_HCS, VHOST_USER_POLL, VHOST_VEI, VIRTIO};
@@ -9,7 +9,6 @@ use crate::lab::results::{self, Outcome};
 const STREAMS: &[&str] = &["udp_stream", "tcp_stream"];
 const EXCHANGES: &[&str] = &["udp_rr", "tcp_rr"];
 const SIZES: &[u64] = &[64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384];
-const BOTH: &[bool] = &[true, false];
 const BANKED: &[u8] = &[1];
 
 /// The experiment.
@@ -29,20 +28,40 @@ pub static VEI: Experiment = Experiment {
     ],
     quantum: 100,
     full: &[
-        Slice { workloads: STREAMS, sizes: SIZES, event_idx: BOTH, banks: BANKED, ..NOTHING },
-        Slice { workloads: EXCHANGES, sizes: &[64, 1024, 16384], event_idx: BOTH, banks: BANKED, ..NOTHING },
+        Slice { workloads: STREAMS, sizes: SIZES, suppression: &Suppression::ALL, banks: BANKED, ..NOTHING },
+        Slice {
+            workloads: EXCHANGES,
+            sizes: &[64, 1024, 16384],
+            suppression: &Suppression::ALL,
+            banks: BANKED,
+            ..NOTHING
+        },
     ],
     quick: &[
-        Slice { workloads: STREAMS, sizes: &[64, 1024], event_idx: &[true], banks: BANKED, ..NOTHING },
-        Slice { workloads: &["udp_rr"], sizes: &[64], event_idx: &[true], banks: BANKED, ..NOTHING },
+        Slice {
+            workloads: STREAMS,
+            sizes: &[64, 1024],
+            suppression: &[Suppression::EventIdx],
+            banks: BANKED,
+            ..NOTHING
+        },
+        Slice { workloads: &["udp_rr"], sizes: &[64], suppression: &[Suppression::EventIdx], banks: BANKED, ..NOTHING },
+        Slice { workloads: &["udp_stream"], sizes: &[64], suppression: &[Suppression::None], banks: BANKED, ..NOTHING },
     ],
-    probe: Slice { workloads: &["udp_stream"], sizes: &[64], event_idx: &[true], banks: BANKED, ..NOTHING },
+    probe: Slice {
+        workloads: &["udp_stream"],
+        sizes: &[64],
+        suppression: &[Suppression::EventIdx],
+        banks: BANKED,
+        ..NOTHING
+    },
     images: &["hyp", "vmm", "net", "peer", "backend"],
     compose,
     check: |case, output| check(case, output, true),
 };
 
-const NOTHING: Slice = Slice { workloads: &[], sizes: &[], event_idx: &[], queue_depth: &[], sharing: &[], banks: &[] };
+const NOTHING: Slice =
+    Slice { workloads: &[], sizes: &[], suppression: &[], queue_depth: &[], sharing: &[], banks: &[] };
 
 /// Messages of a run: enough that start and end don't count, at all sizes.
 fn count(case: &Case) -> u64 {

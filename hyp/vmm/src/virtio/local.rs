@@ -12,7 +12,7 @@ use hyp_service::{Mapped, Service};
 use hyp_vmm::args::{Args, Device};
 use hyp_vmm::device::slot::{Backing, Broken};
 use hyp_vmm::image::MEMORY;
-use rv_virtio::device::net::RECEIVE;
+use rv_virtio::device::net::{RECEIVE, TRANSMIT};
 use rv_virtio::queue::{Position, QueueConfig};
 
 use super::{CALL, LocalDevice, Parts, device};
@@ -47,13 +47,13 @@ pub fn connect(args: &Args, guest: &Guest, parts: Parts) -> Result<Local> {
     Ok(Local { service, call: parts.call, line: parts.line })
 }
 
-/// Serves the receiving queue whenever frames have come.
+/// Serves the queues whenever frames have come, or there is room again for those that go.
 fn receive(service: &Mutex<Service<LocalDevice, Mapped>>, kick: &Event, call: &Event) {
     loop {
         let sleeps = {
             let mut service = service.lock();
             // A broken queue is reported to the driver by its next access.
-            let _ = service.drain(1 << RECEIVE, || {
+            let _ = service.drain(1 << RECEIVE | 1 << TRANSMIT, || {
                 // The event is ours: this can't fail.
                 let _ = call.signal(CALL);
             });

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use benches::lab::Sharing;
+use benches::lab::{Sharing, Suppression};
 use clap::{Args, Subcommand, ValueEnum};
 
 /// Options of `lab`.
@@ -107,9 +107,9 @@ pub struct SelectArgs {
     /// Cost models: flat, default, linux, or TOML files. All three if not given; in a sweep, default.
     #[arg(long, visible_alias = "cost-model", value_name = "MODEL", value_delimiter = ',')]
     pub models: Vec<String>,
-    /// Virtio's suppression of notifications.
-    #[arg(long, value_enum)]
-    pub event_idx: Option<OnOff>,
+    /// How busy devices keep drivers from notifying them.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub suppression: Vec<SuppressionArg>,
     /// Requests in flight.
     #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub qd: Vec<u32>,
@@ -161,24 +161,24 @@ pub struct ReportArgs {
     pub dir: PathBuf,
 }
 
-/// A choice of two, or both.
+/// Suppression of notifications.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum OnOff {
-    /// With it.
-    On,
-    /// Without it.
-    Off,
-    /// Both.
-    Both,
+pub enum SuppressionArg {
+    /// By event indices.
+    EventIdx,
+    /// By the rings' flags.
+    Flags,
+    /// None.
+    None,
 }
 
-impl OnOff {
-    /// The choices.
-    pub fn values(self) -> Vec<bool> {
+impl SuppressionArg {
+    /// The choice.
+    pub fn value(self) -> Suppression {
         match self {
-            OnOff::On => vec![true],
-            OnOff::Off => vec![false],
-            OnOff::Both => vec![true, false],
+            SuppressionArg::EventIdx => Suppression::EventIdx,
+            SuppressionArg::Flags => Suppression::Flags,
+            SuppressionArg::None => Suppression::None,
         }
     }
 }

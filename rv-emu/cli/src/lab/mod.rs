@@ -85,7 +85,7 @@ fn selection(args: &SelectArgs, models: Vec<Arc<CostModel>>) -> Selection {
         workloads: args.workloads.clone(),
         sizes: args.sizes.clone(),
         models,
-        event_idx: args.event_idx.map(crate::args::OnOff::values).unwrap_or_default(),
+        suppression: args.suppression.iter().map(|one| one.value()).collect(),
         queue_depth: args.qd.clone(),
         sharing: args.sharing.map(crate::args::SharingArg::values).unwrap_or_default(),
         banks: args.bank.clone(),
