@@ -2,7 +2,7 @@
 //!
 //! The monitor keeps the registers, and tells the kernel where the driver has put
 //! the queues. The worker waits at the `kick` event: bit n is "look at queue n",
-//! [`WIRE`] is "a frame has come", [`CONTROL`] is the kernel's own. Who signals it
+//! [`WIRE`] is "a frame has come, or there is room for one", [`CONTROL`] is the kernel's own. Who signals it
 //! (an `IO_EVENT`, a `VEI_ROUTE`, the monitor) is the monitor's choice.
 
 /// Kind of device: a disk in shared memory.
@@ -10,7 +10,7 @@ pub const DISK: u32 = 2;
 /// Kind of device: a network adapter at a cable in shared memory.
 pub const NET: u32 = 1;
 
-/// Bit of the kick event: the cable's other end has sent something.
+/// Bit of the kick event: the cable's other end has sent something, or has made room.
 pub const WIRE: u32 = 1 << 30;
 /// Bit of the kick event: the kernel wants the worker.
 pub const CONTROL: u32 = 1 << 31;

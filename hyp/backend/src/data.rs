@@ -1,10 +1,8 @@
 //! What the data path works with: the device, the guest's memory, and the events that tell others.
 
 use alloc::boxed::Box;
-use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use hyp_abi::vhost::WIRE;
 use hyp_rt::disk::RealDisk;
 use hyp_rt::event::Event;
 use hyp_rt::println;
@@ -30,8 +28,6 @@ pub struct Data {
     pub live: Mutex<Option<Live>>,
     /// Control waits for the lock: a data path that never sleeps lets it have it.
     pub wanted: AtomicBool,
-    /// Where the thread that waits for frames waits.
-    waiting_at: AtomicPtr<Event>,
     /// A handler was called while another thread had the lock: that one looks again after it has let go.
     missed: AtomicBool,
     /// How often the data path was woken.
@@ -78,19 +74,6 @@ impl Data {
             }
         }
         result
-    }
-
-    /// The thread that waits for frames waits at this event, for ever.
-    pub fn waits_at(&self, event: &'static Event) {
-        self.waiting_at.store(ptr::from_ref(event).cast_mut(), Ordering::Release);
-    }
-
-    /// Lets that thread look, and go on looking until the cable has room.
-    pub fn wake_waiting(&self) {
-        // SAFETY: null, or a reference that lives for ever.
-        if let Some(event) = unsafe { self.waiting_at.load(Ordering::Acquire).as_ref() } {
-            let _ = event.signal(WIRE);
-        }
     }
 
     /// A handler is about to try the lock.

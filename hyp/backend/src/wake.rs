@@ -79,8 +79,6 @@ fn wait(data: &Data, kick: &Mutex<Option<Event>>) {
         }
         hyp_rt::sys::yield_now();
     };
-    let event: &'static Event = Box::leak(Box::new(event));
-    data.waits_at(event);
     while event.wait().is_ok() {
         let served = serve(data);
         data.count(served);
@@ -133,8 +131,5 @@ fn handle(data: &Data, vectors: u64) {
     if let Some(live) = &mut *live {
         let served = live.drain(vectors as u32);
         data.count(served);
-        if live.service.device().waits_for_room() {
-            data.wake_waiting();
-        }
     }
 }

@@ -76,6 +76,8 @@ impl Cable {
 pub struct Received<'a> {
     frame: Frame<'a>,
     buffer: &'a mut Buffer,
+    other: &'a Event,
+    bits: u32,
 }
 
 impl RxToken for Received<'_> {
@@ -84,7 +86,10 @@ impl RxToken for Received<'_> {
         let shift = (self.frame.as_ptr() as usize + HEADER) % WORD;
         let bytes = &mut self.buffer.0[shift..shift + len];
         let whole = self.frame.copy(HEADER, bytes);
-        self.frame.release();
+        // A backend that waits for room.
+        if self.frame.release() {
+            let _ = self.other.signal(self.bits);
+        }
         take(if whole { bytes } else { &[] })
     }
 }
@@ -130,7 +135,8 @@ impl Device for Cable {
     fn receive(&mut self, _: Instant) -> Option<(Received<'_>, Room<'_>)> {
         let (receiver, buffer, room) = self.parts();
         let frame = receiver.receive()?;
-        Some((Received { frame, buffer }, room))
+        let (other, bits) = (room.other, room.bits);
+        Some((Received { frame, buffer, other, bits }, room))
     }
 
     fn transmit(&mut self, _: Instant) -> Option<Room<'_>> {

@@ -67,14 +67,6 @@ impl<S: Storage, W: FnMut()> Any<S, Port<W>> {
         }
     }
 
-    /// Whether a frame waits for room on the cable.
-    pub fn waits_for_room(&self) -> bool {
-        match self {
-            Any::Disk(_) => false,
-            Any::Nic(net) => net.wire().is_full(),
-        }
-    }
-
     /// The opposite of [`Any::may_sleep`].
     pub fn finish_sleep(&mut self) {
         if let Any::Nic(net) = self {

@@ -12,24 +12,17 @@ use rv_virtio::queue::{Gather, Segment};
 pub struct Port<W> {
     end: End,
     wake: W,
-    /// The cable had no room for the last frame: nobody tells when it has, so whoever serves looks again.
-    full: bool,
 }
 
 impl<W: FnMut()> Port<W> {
     /// A port at `end`; `wake` is called when a frame was sent to a peer that sleeps.
     pub const fn new(end: End, wake: W) -> Self {
-        Port { end, wake, full: false }
+        Port { end, wake }
     }
 
-    /// The caller wants to sleep until the peer wakes it. If frames have come, or one waits for room on the cable, it must not.
+    /// The caller wants to sleep until the peer wakes it. If frames have come, it must not.
     pub fn may_sleep(&mut self) -> bool {
-        !self.full && self.end.receiver.prepare_to_wait()
-    }
-
-    /// Whether the cable had no room for the last frame.
-    pub const fn is_full(&self) -> bool {
-        self.full
+        self.end.receiver.prepare_to_wait()
     }
 
     /// The caller looks by itself again.
@@ -101,9 +94,7 @@ impl<W: FnMut()> Wire for Port<W> {
         let len = usize::try_from(frame.len()).map_err(|_| SendError::Full)?;
         // The frame itself is what takes long to copy.
         let like = frame.segments().first().map_or(0, |first| first.address.0 as usize).wrapping_sub(Header::LEN);
-        let place = self.end.sender.begin(Header::LEN + len, like);
-        self.full = place.is_none();
-        let Some(place) = place else { return Err(SendError::Full) };
+        let Some(place) = self.end.sender.begin(Header::LEN + len, like) else { return Err(SendError::Full) };
         let to = place.pointer();
         // SAFETY: the place of header and frame.
         unsafe { write_header(header, to) };
@@ -124,7 +115,9 @@ impl<W: FnMut()> Wire for Port<W> {
                 return Some(Incoming { header: Header::from_bytes(header), len });
             }
             // No frame of ours is so short.
-            frame.release();
+            if frame.release() {
+                (self.wake)();
+            }
         }
     }
 
@@ -146,7 +139,9 @@ impl<W: FnMut()> Wire for Port<W> {
 
     fn consume(&mut self) {
         if let Some(frame) = self.end.receiver.receive() {
-            frame.release();
+            if frame.release() {
+                (self.wake)();
+            }
         }
     }
 }

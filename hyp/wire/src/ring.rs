@@ -15,6 +15,8 @@ const LINE: usize = 64;
 const PRODUCED: usize = 0;
 const CONSUMED: usize = LINE;
 const WAITING: usize = 2 * LINE;
+/// Beside it, for both are 0 nearly always: the producer has found no room, and waits to be told of some.
+const STALLED: usize = WAITING + 4;
 /// In the place of a length: the rest of the ring is not used.
 const SKIP: u32 = u32::MAX;
 /// Bytes of length and shift.
@@ -65,6 +67,17 @@ impl Ring {
         assert!(offset + len <= self.capacity);
         // SAFETY: just checked.
         unsafe { self.memory.add(HEADER + offset) }
+    }
+
+    /// Whether a consumer should tell of room now; if so, the request is done with.
+    #[cold]
+    fn tells_of_room(&self) -> bool {
+        let used = self.word(PRODUCED).load(Ordering::Acquire).wrapping_sub(self.own) as usize;
+        let enough = used <= self.capacity / 2;
+        if enough {
+            self.word(STALLED).store(0, Ordering::Relaxed);
+        }
+        enough
     }
 
     /// Length in the lower half, shift in the upper one.
@@ -126,12 +139,32 @@ impl Producer {
     }
 
     /// The first half of [`Producer::send`]: a place for a frame. Nothing is sent before it is [committed](Producer::commit).
+    ///
+    /// Without room, the other side is asked to tell when there is: [`Frame::release`] answers then that it has to.
     #[inline(always)]
     pub fn begin(&mut self, len: usize, like: usize) -> Option<Place> {
         let shift = like % WORD;
-        let start = self.reserve(len, shift)?;
+        let start = match self.reserve(len, shift) {
+            Some(start) => start,
+            None => self.stall(len, shift)?,
+        };
         let pointer = self.0.place(self.0.offset(start) + PREFIX + shift, len);
         Some(Place { pointer, start, len: len as u32, shift: shift as u32 })
+    }
+
+    /// Asks to be told of room, and looks once more: one of both sides sees the other.
+    #[cold]
+    fn stall(&mut self, len: usize, shift: usize) -> Option<u32> {
+        if len > FRAME_MAX {
+            return None;
+        }
+        self.0.word(STALLED).store(1, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        let start = self.reserve(len, shift);
+        if start.is_some() {
+            self.0.word(STALLED).store(0, Ordering::Relaxed);
+        }
+        start
     }
 
     /// The second half: sends what was written to the place. Whether the other side sleeps and must be woken.
@@ -272,9 +305,14 @@ impl Frame<'_> {
         inside
     }
 
-    /// Gives its place back to the producer.
-    pub fn release(self) {
+    /// Gives its place back to the producer. Whether that waits for room and must be told now: when half of the ring is free, so that it isn't
+    /// woken for each frame.
+    #[must_use = "a producer that waits for room isn't told otherwise"]
+    pub fn release(self) -> bool {
         self.ring.own = self.next;
         self.ring.word(CONSUMED).store(self.next, Ordering::Release);
+        // The position is visible before the flag is read (see `stall`).
+        fence(Ordering::SeqCst);
+        self.ring.word(STALLED).load(Ordering::Relaxed) != 0 && self.ring.tells_of_room()
     }
 }

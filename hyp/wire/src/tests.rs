@@ -38,7 +38,7 @@ fn receive(end: &mut End) -> Option<Vec<u8>> {
     let frame = end.receiver.receive()?;
     let mut bytes = vec![0; frame.len()];
     assert!(frame.copy(0, &mut bytes));
-    frame.release();
+    let _ = frame.release();
     Some(bytes)
 }
 
@@ -127,4 +127,22 @@ fn nonsense_in_the_ring_ends_in_nothing() {
             let _ = send(&mut backend, &[7; 100]);
         }
     }
+}
+
+#[test]
+fn who_waits_for_room_is_told_once_when_half_is_free() {
+    let mut cable = Cable::new();
+    let (mut backend, mut peer) = cable.ends();
+    let frame = vec![7; 16 << 10];
+    let mut sent = 0;
+    while send(&mut backend, &frame).is_some() {
+        sent += 1;
+    }
+    let told: Vec<bool> = (0..sent).map(|_| peer.receiver.receive().expect("it was sent").release()).collect();
+    assert_eq!(told.iter().filter(|told| **told).count(), 1);
+    let first = told.iter().position(|told| *told).expect("one");
+    assert!((sent / 2 - 1..=sent / 2 + 1).contains(&first), "{first} of {sent}");
+    // Who hasn't asked isn't told.
+    assert!(send(&mut backend, &frame).is_some());
+    assert!(!peer.receiver.receive().expect("it was sent").release());
 }

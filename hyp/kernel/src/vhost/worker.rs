@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use hyp_abi::Error;
 use hyp_abi::vhost::{CONTROL, VhostQueue, WIRE};
 use hyp_service::{Any, Port, RamDisk, Service};
-use rv_virtio::device::net::RECEIVE;
+use rv_virtio::device::net::{RECEIVE, TRANSMIT};
 use rv_virtio::memory::GuestAddress;
 use rv_virtio::queue::{Position, QueueConfig};
 
@@ -67,7 +67,8 @@ impl Worker {
         count(&self.shared.wakes, 1);
         let mut queues = bits & !NOT_QUEUES;
         if bits & WIRE != 0 {
-            queues |= 1 << RECEIVE;
+            // A frame has come, or there is room for what waits to be sent.
+            queues |= 1 << RECEIVE | 1 << TRANSMIT;
         }
         loop {
             let Shared { call, call_bits, interrupts, .. } = &*self.shared;

@@ -4,7 +4,6 @@
 use alloc::format;
 use alloc::sync::Arc;
 
-use hyp_abi::vhost::WIRE;
 use hyp_rt::event::Event;
 use hyp_rt::sync::Mutex;
 use hyp_rt::thread;
@@ -13,6 +12,7 @@ use hyp_service::{Mapped, Service};
 use hyp_vmm::args::{Args, Device};
 use hyp_vmm::device::slot::{Backing, Broken};
 use hyp_vmm::image::MEMORY;
+use rv_virtio::device::net::{RECEIVE, TRANSMIT};
 use rv_virtio::queue::{Position, QueueConfig};
 
 use super::{CALL, LocalDevice, Parts, device};
@@ -26,15 +26,13 @@ const STACK_SIZE: usize = 64 << 10;
 pub struct Local {
     service: Arc<Mutex<Service<LocalDevice, Mapped>>>,
     call: Arc<Event>,
-    /// Wakes the thread that waits for frames.
-    kick: Arc<Event>,
     line: InterruptLine,
 }
 
 /// Connects the device, and starts the thread that waits for frames.
 pub fn connect(args: &Args, guest: &Guest, parts: Parts) -> Result<Local> {
     let service =
-        Service::new(device(args, &parts)?, guest.memory.mapped(MEMORY)).silencing(args.suppression.silences());
+        Service::new(device(args, &parts), guest.memory.mapped(MEMORY)).silencing(args.suppression.silences());
     let service = Arc::new(Mutex::new(service));
     if args.device == Device::Net {
         let (service, kick, call) = (Arc::clone(&service), Arc::clone(&parts.kick), Arc::clone(&parts.call));
@@ -46,16 +44,16 @@ pub fn connect(args: &Args, guest: &Guest, parts: Parts) -> Result<Local> {
         })
         .map_err(|error| format!("the receiving thread: {error}"))?;
     }
-    Ok(Local { service, call: parts.call, kick: parts.kick, line: parts.line })
+    Ok(Local { service, call: parts.call, line: parts.line })
 }
 
-/// Serves the queues whenever frames have come, and until the cable has had room for what the guest sends.
+/// Serves the queues whenever frames have come, or there is room again for those that go.
 fn receive(service: &Mutex<Service<LocalDevice, Mapped>>, kick: &Event, call: &Event) {
     loop {
         let sleeps = {
             let mut service = service.lock();
             // A broken queue is reported to the driver by its next access.
-            let _ = service.drain(u32::MAX, || {
+            let _ = service.drain(1 << RECEIVE | 1 << TRANSMIT, || {
                 // The event is ours: this can't fail.
                 let _ = call.signal(CALL);
             });
@@ -79,14 +77,7 @@ impl Backing for Local {
     }
 
     fn kick(&mut self, index: u16) -> core::result::Result<(), Broken> {
-        let mut service = self.service.lock();
-        let turn = service.answer(index).map_err(|_| Broken)?;
-        let full = service.device().waits_for_room();
-        drop(service);
-        if full {
-            // The thread that waits for frames looks until there is room.
-            let _ = self.kick.signal(WIRE);
-        }
+        let turn = self.service.lock().answer(index).map_err(|_| Broken)?;
         if turn.interrupt {
             // The event is ours: this can't fail.
             let _ = self.call.signal(CALL);
