@@ -353,6 +353,10 @@ impl Hart {
         let cycles = outside.cycles;
         self.charge_long(cycles);
         let (new_host, new_guest) = roots(&self.state);
+        if (new_host, new_guest) != (host, guest) {
+            // A return that also swaps a root: what comes below looks at the world as the new mode does already.
+            self.account();
+        }
         if new_host != host {
             self.flush(&Space::HOST);
         }
