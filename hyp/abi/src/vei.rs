@@ -52,6 +52,11 @@ pub const LEAST_LOADED: u32 = 2;
 /// Where the thread that waits at the event ran last.
 pub const LAST_RAN: u32 = 3;
 
+/// Flag of a [`FIXED`] route: the hardware isn't shown it, so each send is a trap
+/// that the kernel serves. What a send without a table's entry takes is measured
+/// with it.
+pub const BY_KERNEL: u32 = 1;
+
 /// VEIRQs of a VM are below this, and not 0.
 pub const VEIRQS: u32 = 256;
 /// Vectors of a context.
@@ -76,8 +81,8 @@ pub struct VeiRoute {
     /// Rate limit: notifications are at least 2^`gap` cycles apart, 1 to 31; 0
     /// is no limit. What is sent sooner is gathered by the hardware.
     pub gap: u32,
-    /// 0.
-    pub reserved: u32,
+    /// [`BY_KERNEL`] or 0.
+    pub flags: u32,
 }
 
 /// Argument of `USER_CONTEXT_CREATE`.

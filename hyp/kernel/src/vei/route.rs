@@ -8,7 +8,9 @@ use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use ha_iov_ext::vei::{Affinity, MapEntry, Target};
 use hyp_abi::Error;
-use hyp_abi::vei::{FIXED, LAST_RAN, LEAST_LOADED, ROUND_ROBIN, TO_CONTEXT, TO_EVENT, VECTORS, VEIRQS, VeiRoute};
+use hyp_abi::vei::{
+    BY_KERNEL, FIXED, LAST_RAN, LEAST_LOADED, ROUND_ROBIN, TO_CONTEXT, TO_EVENT, VECTORS, VEIRQS, VeiRoute,
+};
 
 use crate::sched::hart::harts;
 use crate::stats::{Counted, Kind};
@@ -67,17 +69,18 @@ fn affinity(policy: u32) -> Result<Affinity, Error> {
 
 /// Checks what does not depend on the target.
 pub fn check(spec: &VeiRoute) -> Result<(), Error> {
-    let fields = spec.veirq != 0 && spec.veirq < VEIRQS && spec.gap < 32 && spec.reserved == 0;
+    let fields = spec.veirq != 0 && spec.veirq < VEIRQS && spec.gap < 32;
+    let flags = spec.flags == 0 || spec.flags == BY_KERNEL && spec.policy == FIXED;
     let target = match spec.kind {
         TO_EVENT => spec.bits != 0,
         TO_CONTEXT => spec.bits < VECTORS && spec.policy == FIXED,
         _ => false,
     };
     affinity(spec.policy)?;
-    if fields && target { Ok(()) } else { Err(Error::InvalidArgument) }
+    if fields && flags && target { Ok(()) } else { Err(Error::InvalidArgument) }
 }
 
-/// Makes a route and shows it to the hardware.
+/// Makes a route and shows it to the hardware, unless that is not wanted.
 pub fn add(vm: &Arc<Vm>, spec: &VeiRoute, destination: Destination) -> Result<(), Error> {
     check(spec)?;
     let _change = Change::begin();
@@ -112,7 +115,9 @@ pub fn add(vm: &Arc<Vm>, spec: &VeiRoute, destination: Destination) -> Result<()
             }
         }
     }
-    vm.vei.write(spec.veirq, route.entry());
+    if spec.flags & BY_KERNEL == 0 {
+        vm.vei.write(spec.veirq, route.entry());
+    }
     if route.policy != Affinity::Fixed {
         balance::watch(vm, spec.veirq);
     }
