@@ -185,6 +185,8 @@ pub struct Args {
     pub idle_guest: bool,
     /// Guests with a device each; all are served on the same hart.
     pub guests: usize,
+    /// This monitor is one of several, and not the first.
+    pub member: bool,
     /// The operation whose price is measured, if it needs something of the host.
     pub price: Option<Price>,
     /// File of the guest's program.
@@ -213,6 +215,7 @@ impl Default for Args {
             other_work: false,
             idle_guest: true,
             guests: 1,
+            member: false,
             price: None,
             guest: String::from("guest"),
             guest_args: String::new(),
@@ -289,6 +292,7 @@ impl Args {
             "other-work" => self.other_work = flag(value)?,
             "idle-guest" => self.idle_guest = flag(value)?,
             "guests" => self.guests = value.parse().ok().filter(|guests| (1..=GUESTS_MAX).contains(guests))?,
+            "member" => self.member = flag(value)?,
             "price" => self.price = Some(choose(value, &PRICES)?),
             "guest" if !value.is_empty() => self.guest = String::from(value),
             _ => return None,
@@ -350,6 +354,7 @@ mod tests {
             other_work: true,
             idle_guest: false,
             guests: 4,
+            member: false,
             price: Some(Price::Hcs),
             guest: "net".into(),
             guest_args: "test=udp_rr size=64".into(),

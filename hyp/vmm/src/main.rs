@@ -98,7 +98,7 @@ fn run<S: Sink>(args: &Args, sink: S, finish: impl FnOnce(&mut S)) -> Result<i32
         false => emulate::run(args, &mut guest, &mut devices),
         true => uer::run(args, &mut guest, &mut devices),
     };
-    let ended = ended.and_then(|()| rig.map_or(Ok(()), |rig| rig.report()));
+    let ended = ended.and_then(|()| price::report(rig.as_ref()));
     let sink = devices.uart.sink();
     finish(sink);
     if let Err(error) = &ended {

@@ -98,6 +98,7 @@ impl Watch {
 }
 
 /// Sets up what `price` asks for, if it is there.
+#[inline(never)]
 pub fn start(args: &Args, guest: &Guest) -> Result<Option<Rig>> {
     let Some(price) = args.price else { return Ok(None) };
     let refused = |error: Error| format!("what a price needs: {error}");
@@ -190,8 +191,10 @@ fn own(hart: usize, sleeps: bool, handler: impl Fn(u64) + Send + Sync + 'static)
         Ok(context) => {
             context.open();
             *CONTEXT.lock() = Some(Context { handle: context.handle().number(), runs: context.counter() });
-            while !sleeps {
-                spin_loop();
+            if !sleeps {
+                loop {
+                    spin_loop();
+                }
             }
             while context.wait().is_ok() {}
         }
@@ -244,9 +247,15 @@ fn send_for_ever(vm: &Vm, hart: usize) -> Result<()> {
     }
 }
 
+/// What was noted, if anything was.
+#[inline(never)]
+pub fn report(rig: Option<&Rig>) -> Result<()> {
+    rig.map_or(Ok(()), Rig::report)
+}
+
 impl Rig {
     /// Prints what was noted, and checks that nothing was lost.
-    pub fn report(&self) -> Result<()> {
+    fn report(&self) -> Result<()> {
         let Words { arrived, asked, made, .. } = self.watch.words;
         let [arrived, asked, made] = [arrived, asked, made].map(|word| word.load(Ordering::Acquire));
         let count = self.watch.count.load(Ordering::Acquire);
