@@ -92,16 +92,17 @@ impl Program {
 
 /// A name without types' arguments and all but its last two parts: `<hyp::ipc::event::Event>::signal` is `Event::signal`.
 fn short(name: &str) -> String {
-    // `<A as B>::f` is f of A; `<A>::f` likewise; arguments in brackets say nothing here.
-    let mut plain = String::new();
-    let mut depth = 0;
-    let text = name.strip_prefix('<').map(|rest| rest.replacen(" as ", "<", 1).replacen(">::", "::", 1));
-    let text = text.as_deref().unwrap_or(name).replace("->", "");
-    for letter in text.chars() {
+    // `<A as B>::f` is f of A; `<A>::f` likewise; types' arguments say nothing here.
+    let (text, mut within) = name.strip_prefix('<').map_or((name, false), |rest| (rest, true));
+    let text = text.replace("->", "");
+    let (mut plain, mut depth, mut hidden) = (String::new(), 0, false);
+    for (at, letter) in text.char_indices() {
+        hidden |= within && depth == 0 && text[at..].starts_with(" as ");
         match letter {
             '<' => depth += 1,
-            '>' => depth -= 1,
-            _ if depth <= 0 => plain.push(letter),
+            '>' if depth > 0 => depth -= 1,
+            '>' => (within, hidden) = (false, false),
+            _ if depth == 0 && !hidden => plain.push(letter),
             _ => {}
         }
     }

@@ -203,7 +203,7 @@ mod tests {
         let mut seen = Vec::new();
         for value in 7..10 {
             // The driver's own copy, which nobody else reads; then the ring.
-            seen.push(step(0, Mode::VS, true, 0x8000_5002, value));
+            seen.push(step(0, Mode::VS, true, 0x8000_5106, value));
             seen.push(step(0, Mode::VS, true, 0x8000_1002, value));
             seen.push(step(1, Mode::U, false, 0x4000_1002, value));
             seen.push(step(0, Mode::VS, false, 0x8000_2002, value - 1));
