@@ -32,7 +32,7 @@ pub struct Local {
 /// Connects the device, and starts the thread that waits for frames.
 pub fn connect(args: &Args, guest: &Guest, parts: Parts) -> Result<Local> {
     let service =
-        Service::new(device(args, &parts), guest.memory.mapped(MEMORY)).silencing(args.suppression.silences());
+        Service::new(device(args, &parts)?, guest.memory.mapped(MEMORY)).silencing(args.suppression.silences());
     let service = Arc::new(Mutex::new(service));
     if args.device == Device::Net {
         let (service, kick, call) = (Arc::clone(&service), Arc::clone(&parts.kick), Arc::clone(&parts.call));
