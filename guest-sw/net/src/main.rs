@@ -43,8 +43,16 @@ fn run(mut machine: Machine) -> Result<bool, Stop> {
     let address = netload::Address { mac: port.net.info().mac, ..GUEST };
     let client = Client::new(&mut port, memory, (&address, &PEER), &config.workload(), clock::cycles);
     let client = client.map_err(Stop::Other)?;
-    let mut test =
-        Run { machine, poll: config.common.poll, port, client, latencies, vain_waits: 0, start: Counts::default() };
+    let mut test = Run {
+        machine,
+        poll: config.common.poll,
+        port,
+        client,
+        latencies,
+        vain_waits: 0,
+        seen: 0,
+        start: Counts::default(),
+    };
     let measured = test.run(config.test.is_rr())?;
     let outcome = *test.client.outcome();
     report(&config, &test.port, &measured, &outcome, &mut test.latencies);
@@ -69,6 +77,8 @@ struct Run {
     client: Client,
     latencies: Latencies,
     vain_waits: u32,
+    /// Frames that had come at the last wait.
+    seen: u64,
     start: Counts,
 }
 
@@ -148,6 +158,10 @@ impl Run {
         if self.poll || deadline.is_some_and(|deadline| deadline <= now) {
             core::hint::spin_loop();
             return Ok(());
+        }
+        let came = self.port.net.receiver.counts().0;
+        if came != core::mem::replace(&mut self.seen, came) {
+            self.vain_waits = 0;
         }
         if self.vain_waits >= VAIN_WAITS_MAX || interrupts::configuration_changed() {
             self.port.net.check()?;
