@@ -60,7 +60,6 @@ pub fn build(args: &MachineArgs) -> Result<Machine> {
         isa: args.isa,
         costs,
         extensions,
-        ..MachineConfig::default()
     })?)
 }
 
