@@ -14,6 +14,8 @@ pub struct Port {
     pub net: Net,
     /// An error; from then on, nothing comes and goes.
     pub error: Option<Error>,
+    /// The stack has asked for room, and there was none.
+    pub refused: bool,
     capabilities: DeviceCapabilities,
 }
 
@@ -31,7 +33,7 @@ impl Port {
         capabilities.max_transmission_unit = usize::from(info.mtu) + ETHERNET_HEADER;
         capabilities.checksum.udp = checksum;
         capabilities.checksum.tcp = checksum;
-        Self { net, error: None, capabilities }
+        Self { net, error: None, refused: false, capabilities }
     }
 
     /// A result, if it is one.
@@ -77,7 +79,9 @@ impl Device for Port {
             return None;
         }
         // What arrives may have to be answered.
-        if !Self::note(&mut self.error, transmitter.has_room())? {
+        let room = Self::note(&mut self.error, transmitter.has_room())?;
+        self.refused |= !room;
+        if !room {
             return None;
         }
         let frame = Self::note(&mut self.error, receiver.receive())??;
@@ -87,7 +91,9 @@ impl Device for Port {
     #[inline]
     fn transmit(&mut self, _: Instant) -> Option<Room<'_>> {
         let transmitter = &mut self.net.transmitter;
-        Self::note(&mut self.error, transmitter.has_room())?.then_some(Room(transmitter))
+        let room = Self::note(&mut self.error, transmitter.has_room())?;
+        self.refused |= !room;
+        room.then_some(Room(transmitter))
     }
 
     #[inline]
@@ -101,6 +107,7 @@ impl Link for Port {
     fn send(&mut self, len: usize, partial: Partial, fill: impl FnOnce(&mut [u8])) -> bool {
         let transmitter = &mut self.net.transmitter;
         let room = Self::note(&mut self.error, transmitter.has_room()) == Some(true);
+        self.refused |= !room;
         if room {
             let Partial { start, offset } = partial;
             transmitter.transmit_offloaded(len, Some(Offload { start, offset }), fill);

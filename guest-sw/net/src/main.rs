@@ -170,7 +170,12 @@ impl Run {
         if let Some(deadline) = deadline {
             self.machine.clock.arm(deadline);
         }
+        let refused = core::mem::take(&mut self.port.refused);
         let full = !self.port.net.transmitter.has_room()?;
+        // There is room by now: nothing will tell of it again.
+        if refused && !full {
+            return Ok(());
+        }
         let Net { receiver, transmitter, .. } = &mut self.port.net;
         interrupts::wait_unless(|| {
             let nothing_in = receiver.enable_interrupts();

@@ -138,10 +138,10 @@ impl<W: FnMut()> Wire for Port<W> {
     }
 
     fn consume(&mut self) {
-        if let Some(frame) = self.end.receiver.receive() {
-            if frame.release() {
-                (self.wake)();
-            }
+        if let Some(frame) = self.end.receiver.receive()
+            && frame.release()
+        {
+            (self.wake)();
         }
     }
 }
