@@ -14,7 +14,7 @@ use block_workload::config::{Config, Mode};
 use block_workload::pattern::Pattern;
 use guest::latency::Latencies;
 use guest::machine::Machine;
-use guest::{Stop, clock, console, interrupts, mark};
+use guest::{Stop, clock, console, interrupts, mark, sbi};
 use virtio::block::SECTOR_SIZE;
 
 use engine::Engine;
@@ -81,6 +81,7 @@ fn transfer(
 fn measure(engine: &mut Engine, job: &mut Measured<'_>) -> Result<Outcome, Stop> {
     let kicks = engine.block.kicks();
     let interrupts = interrupts::count();
+    sbi::ready();
     mark!(1);
     let start = clock::cycles();
     let result = engine.drive(job);

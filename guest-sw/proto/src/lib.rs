@@ -16,6 +16,10 @@ pub mod guest_call {
     /// `a1` = bytes, `a2` = FNV-1a checksum of the bytes.
     pub const DONE: usize = 0;
 
+    /// Function number: what is measured comes next. With several guests the
+    /// call comes back when all have made it.
+    pub const READY: usize = 1;
+
     /// SBI's `SBI_ERR_NOT_SUPPORTED`: nobody on the other side knows the call.
     pub const NOT_SUPPORTED: isize = -2;
 }

@@ -138,8 +138,13 @@ impl UserContext {
 
     /// How often the handler was entered.
     pub fn runs(&self) -> u64 {
+        self.counter().load(Ordering::Relaxed)
+    }
+
+    /// The counter behind [`UserContext::runs`], for other threads.
+    pub fn counter(&self) -> &'static AtomicU64 {
         // SAFETY: the frame stays for ever; the field is atomic.
-        unsafe { &(*self.frame).runs }.load(Ordering::Relaxed)
+        unsafe { &(*self.frame).runs }
     }
 }
 

@@ -82,6 +82,45 @@ pub enum Device {
     Net,
 }
 
+/// What of the host a guest needs that does one operation over and over, so that its price can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Price {
+    /// A store that signals an event at which nobody waits.
+    IoEvent,
+    /// VEIRQs that signal such an event.
+    Send,
+    /// The same, but the hardware has no entries.
+    SendTrap,
+    /// Nothing happens on the guest's hart when a guest on another hart, which it asks, sends.
+    Bystander,
+    /// A handler that does nothing interrupts the guest when a guest on another hart, which it asks, sends.
+    Hcs,
+    /// The same; the handler notes when it begins.
+    HcsLatency,
+    /// A handler interrupts its own thread on another hart.
+    Plain,
+    /// A handler's thread sleeps on another hart.
+    Doorbell,
+    /// A thread on another hart waits at the event of a VEIRQ.
+    WakeByVei,
+    /// A thread on another hart waits at the event of a store.
+    WakeByStore,
+}
+
+/// All of them by name.
+const PRICES: [(&str, Price); 10] = [
+    ("ioeventfd", Price::IoEvent),
+    ("send", Price::Send),
+    ("send-trap", Price::SendTrap),
+    ("bystander", Price::Bystander),
+    ("hcs", Price::Hcs),
+    ("hcs-latency", Price::HcsLatency),
+    ("plain", Price::Plain),
+    ("doorbell", Price::Doorbell),
+    ("wake-vei", Price::WakeByVei),
+    ("wake-store", Price::WakeByStore),
+];
+
 /// How the guest is told of used buffers: the same in all mechanisms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Completion {
@@ -128,6 +167,10 @@ pub struct Args {
     pub idle_guest: bool,
     /// Guests with a device each; all are served on the same hart.
     pub guests: usize,
+    /// This monitor is one of several, and not the first.
+    pub member: bool,
+    /// The operation whose price is measured, if it needs something of the host.
+    pub price: Option<Price>,
     /// File of the guest's program.
     pub guest: String,
     /// The guest's own arguments: words that began with `g.`.
@@ -154,6 +197,8 @@ impl Default for Args {
             other_work: false,
             idle_guest: true,
             guests: 1,
+            member: false,
+            price: None,
             guest: String::from("guest"),
             guest_args: String::new(),
         }
@@ -171,7 +216,7 @@ const GUESTS_MAX: usize = 16;
 pub const USAGE: &str = "mech=emulate|uer|virtio|virtio-uer|vhost|vhost-vei|vhost-user|vhost-user-poll|vhost-user-hcs \
     device=none|block|net lines=N (to 1000000000) guest-memory=MiB (4 to 65536) console=stdio|capture disk=MiB (1 to 4096)|real \
     completion=message|line event-idx=0|1 indirect=0|1 packed=0|1 hart=N backend-hart=N peer-hart=N other-work=0|1 idle-guest=0|1 guests=N (1 to 16) \
-    guest=FILE g.KEY=VALUE (for the guest)";
+    price=ioeventfd|send|send-trap|bystander|hcs|hcs-latency|plain|doorbell|wake-vei|wake-store guest=FILE g.KEY=VALUE (for the guest)";
 
 /// An argument that can't be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -225,6 +270,8 @@ impl Args {
             "other-work" => self.other_work = flag(value)?,
             "idle-guest" => self.idle_guest = flag(value)?,
             "guests" => self.guests = value.parse().ok().filter(|guests| (1..=GUESTS_MAX).contains(guests))?,
+            "member" => self.member = flag(value)?,
+            "price" => self.price = Some(choose(value, &PRICES)?),
             "guest" if !value.is_empty() => self.guest = String::from(value),
             _ => return None,
         }
@@ -265,7 +312,7 @@ mod tests {
     #[test]
     fn all_arguments() {
         let words = "vmm mech=vhost-vei lines=5 guest-memory=1024 console=capture device=net disk=2 completion=line event-idx=0 \
-            indirect=0 packed=1 hart=0 backend-hart=3 peer-hart=1 other-work=1 idle-guest=0 guests=4 guest=net g.test=udp_rr g.size=64 init=vmm bank=0";
+            indirect=0 packed=1 hart=0 backend-hart=3 peer-hart=1 other-work=1 idle-guest=0 guests=4 price=hcs guest=net g.test=udp_rr g.size=64 init=vmm bank=0";
         let args = Args::parse(words.split_whitespace()).unwrap();
         let expected = Args {
             mechanism: Mechanism::VhostVei,
@@ -285,6 +332,8 @@ mod tests {
             other_work: true,
             idle_guest: false,
             guests: 4,
+            member: false,
+            price: Some(Price::Hcs),
             guest: "net".into(),
             guest_args: "test=udp_rr size=64".into(),
         };
@@ -319,6 +368,7 @@ mod tests {
             "guests=0",
             "guests=17",
             "guest=",
+            "price=free",
             "completion=never",
         ];
         for word in bad.into_iter().chain(["stray", "--help", ""]) {

@@ -6,8 +6,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
+use hyp_abi::channel::Message;
 use hyp_abi::vm::reg;
+use hyp_rt::channel::Channel;
 use hyp_rt::process::Process;
+use hyp_rt::sync::Mutex;
 use hyp_rt::{eprintln, sys, thread};
 use hyp_vmm::args::{Args, Device, Mechanism};
 use hyp_vmm::device::Devices;
@@ -28,6 +31,9 @@ const HARTS_MAX: usize = 64;
 /// Its machine is not there yet.
 const NONE: usize = usize::MAX;
 
+/// To the other monitors, and to the one that has started this one.
+static MEMBERS: Mutex<Vec<Channel>> = Mutex::new(Vec::new());
+static FIRST: Mutex<Option<Channel>> = Mutex::new(None);
 static NEIGHBOUR: AtomicUsize = AtomicUsize::new(NONE);
 
 /// The other monitors. They are killed when this is dropped.
@@ -49,10 +55,31 @@ pub fn start(args: &Args, words: &[&str]) -> Result<Crew> {
     }
     let mut guests = Vec::new();
     for hart in guest_harts(args).into_iter().take(args.guests).skip(1) {
-        let child = Process::spawn("vmm", &child_words(words, hart), None);
-        guests.push(child.map_err(|error| format!("starting another monitor: {error}"))?);
+        let refused = |error: hyp_abi::Error| format!("starting another monitor: {error}");
+        let (channel, theirs) = Channel::pair().map_err(refused)?;
+        let child = Process::spawn("vmm", &child_words(words, hart), Some(theirs)).map_err(refused)?;
+        MEMBERS.lock().push(channel);
+        guests.push(child);
     }
+    *FIRST.lock() = args.member.then(Channel::from_parent);
     Ok(Crew { guests })
+}
+
+/// Waits, once, until all guests like ours are ready, so that what they do at the same time is what is measured.
+pub fn muster() {
+    let members = core::mem::take(&mut *MEMBERS.lock());
+    let Some(word) = Message::new(b"ready", &[]) else { return };
+    // Who has failed is found out at the end: here it is only not waited for.
+    for member in &members {
+        let _ = member.receive();
+    }
+    let first = FIRST.lock().take();
+    for channel in members.iter().chain(&first) {
+        let _ = channel.send(&word);
+    }
+    if let Some(first) = first {
+        let _ = first.receive();
+    }
 }
 
 /// Which guest is on the hart of whoever serves the device, if any.
@@ -103,9 +130,9 @@ fn guest_harts(args: &Args) -> Vec<usize> {
 
 /// The arguments of a monitor whose guest is like ours, on another hart.
 fn child_words(words: &[&str], hart: usize) -> String {
-    let own = ["guests=", "hart=", "other-work=", "init="];
+    let own = ["guests=", "hart=", "other-work=", "idle-guest=", "init="];
     let shared = words.iter().filter(|word| !own.iter().any(|key| word.starts_with(key)));
-    shared.fold(format!("hart={hart}"), |line, word| format!("{line} {word}"))
+    shared.fold(format!("hart={hart} member=1 idle-guest=0"), |line, word| format!("{line} {word}"))
 }
 
 impl Crew {

@@ -23,6 +23,7 @@ pub fn run<S: Sink>(args: &Args, guest: &mut Guest, devices: &mut Devices<S>) ->
 }
 
 /// Serves the access of an MMIO exit. The kernel hands the answer to the guest when it runs again.
+#[inline(always)]
 pub fn access<S: Sink>(exit: &mut MmioExit, devices: &mut Devices<S>) -> Result<()> {
     let len = exit.len as u8;
     let served = match exit.is_write {

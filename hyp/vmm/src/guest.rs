@@ -1,6 +1,7 @@
 //! A guest: memory with a program and a device tree, and one vCPU.
 
 use alloc::format;
+use alloc::vec::Vec;
 
 use hyp_abi::vm::{InternalError, MemoryRegion, RunPage, exit, reg};
 use hyp_rt::memory::file;
@@ -13,11 +14,12 @@ use hyp_vmm::tree;
 
 use crate::memory::SharedMemory;
 use crate::virtio::FIRST_VEIRQ;
-use crate::{Result, marker};
+use crate::{Result, crew, marker};
 
 /// The tree lies this far below the end of guest memory.
 const TREE_ROOM: u64 = 64 << 10;
-const SUPERVISOR: u64 = 1;
+/// A vCPU's mode: S.
+pub const SUPERVISOR: u64 = 1;
 
 /// Name of a guest that needs no file: it only waits.
 pub const IDLE: &str = "idle";
@@ -44,7 +46,15 @@ pub struct Guest {
     pub vm: Vm,
     pub vcpu: Vcpu,
     pub memory: SharedMemory,
+    said: Said,
+}
+
+/// What the guest has told by calls.
+#[derive(Default)]
+struct Said {
     report: Option<Report>,
+    /// Beginning of what it writes in several calls.
+    text: Vec<u8>,
 }
 
 /// What the monitor has to do after an exit.
@@ -81,23 +91,23 @@ impl Guest {
         for (id, value) in registers {
             vcpu.set_reg(id, value).map_err(refused("setting a register"))?;
         }
-        Ok(Guest { vm, vcpu, memory, report: None })
+        Ok(Guest { vm, vcpu, memory, said: Said::default() })
     }
 
     /// What the guest has reported.
     pub fn report(&self) -> Option<Report> {
-        self.report
+        self.said.report
     }
 
     /// Runs the vCPU until the next exit, and serves that if it is not a device's. `arrived` tells what has come out of the guest.
-    #[inline]
+    #[inline(always)]
     pub fn run(&mut self, arrived: impl FnOnce() -> Tally) -> Result<Next> {
         self.vcpu.run().map_err(|error| format!("running the vCPU: {error}"))?;
         let page = self.vcpu.run_page();
         if page.exit_reason == exit::MMIO {
             return Ok(Next::Device);
         }
-        serve(page, Calls { report: &mut self.report, memory: &self.memory, arrived: Some(arrived) })
+        serve(page, Calls { said: &mut self.said, memory: &self.memory, arrived: Some(arrived) })
     }
 }
 
@@ -125,7 +135,7 @@ fn serve(page: &mut RunPage, mut calls: Calls<'_, impl FnOnce() -> Tally>) -> Re
 
 /// What SBI calls of the guest reach.
 struct Calls<'a, A> {
-    report: &'a mut Option<Report>,
+    said: &'a mut Said,
     memory: &'a SharedMemory,
     arrived: Option<A>,
 }
@@ -145,11 +155,21 @@ impl<A: FnOnce() -> Tally> Host for Calls<'_, A> {
         let Some(arrived) = self.arrived.take() else { return false };
         let report = Report { said, arrived: arrived() };
         // The first report counts.
-        self.report.get_or_insert(report).agrees()
+        self.said.report.get_or_insert(report).agrees()
+    }
+
+    fn ready(&mut self) {
+        crew::muster();
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        crate::console(bytes);
+        // What is too long for one call goes on in the next. It is kept together: other guests may write, too.
+        let text = &mut self.said.text;
+        text.extend_from_slice(bytes);
+        if bytes.len() < sbi::PIECE || bytes.ends_with(b"\n") {
+            crate::console(text);
+            text.clear();
+        }
     }
 
     fn read(&mut self, bytes: &mut [u8]) -> usize {

@@ -14,6 +14,7 @@ mod guest;
 mod marker;
 mod memory;
 mod peer;
+mod price;
 mod uer;
 mod virtio;
 
@@ -91,11 +92,13 @@ fn run<S: Sink>(args: &Args, sink: S, finish: impl FnOnce(&mut S)) -> Result<i32
         Some(connected) => (Some(connected.slot), connected.peer),
         None => (None, None),
     };
+    let rig = price::start(args, &guest)?;
     let mut devices = Box::new(Devices { uart: Uart16550::new(sink), virtio });
     let ended = match args.mechanism.redirects() {
         false => emulate::run(args, &mut guest, &mut devices),
         true => uer::run(args, &mut guest, &mut devices),
     };
+    let ended = ended.and_then(|()| price::report(rig.as_ref()));
     let sink = devices.uart.sink();
     finish(sink);
     if let Err(error) = &ended {

@@ -13,7 +13,11 @@ const DEBUG_CONSOLE_WRITE: u64 = 0;
 const DEBUG_CONSOLE_READ: u64 = 1;
 const DEBUG_CONSOLE_WRITE_BYTE: u64 = 2;
 const GUEST_CALL: u64 = guest_call::EXTENSION as u64;
+const GUEST_CALL_READY: u64 = guest_call::READY as u64;
 const GUEST_CALL_DONE: u64 = guest_call::DONE as u64;
+
+/// Most bytes that one call of the debug console moves.
+pub const PIECE: usize = 256;
 
 const FAILED: u64 = -1i64 as u64;
 const NOT_SUPPORTED: u64 = -2i64 as u64;
@@ -34,6 +38,8 @@ pub struct Done {
 pub trait Host {
     /// The guest is done; whether that is what arrived.
     fn done(&mut self, done: Done) -> bool;
+    /// The guest waits for others that are measured together with it.
+    fn ready(&mut self);
     /// Writes to the machine's console.
     fn write(&mut self, bytes: &[u8]);
     /// Reads what was typed so far; how many bytes.
@@ -51,6 +57,10 @@ pub fn serve(call: &mut SbiExit, host: &mut impl Host) {
         (GUEST_CALL, GUEST_CALL_DONE) => {
             let agreed = host.done(Done { lines: a0, bytes: a1, checksum: a2 });
             [if agreed { 0 } else { FAILED }, 0]
+        }
+        (GUEST_CALL, GUEST_CALL_READY) => {
+            host.ready();
+            [0, 0]
         }
         (DEBUG_CONSOLE, function) => {
             debug_console(function, [a0, a1, a2], host).map_or_else(|error| [error, 0], |n| [0, n])
@@ -75,7 +85,7 @@ pub fn serve(call: &mut SbiExit, host: &mut impl Host) {
 
 /// The debug console: a0 bytes at a1, or the byte a0. It may do less than was asked for, and says how much.
 fn debug_console(function: u64, [a0, a1, a2]: [u64; 3], host: &mut impl Host) -> Result<u64, u64> {
-    let mut buffer = [0; 256];
+    let mut buffer = [0; PIECE];
     let len = a0.min(buffer.len() as u64) as usize;
     let bytes = &mut buffer[..len];
     // a2 is the address's upper half, of which nothing can be memory.
@@ -109,6 +119,7 @@ mod tests {
 
     #[derive(Default)]
     struct Fake {
+        is_ready: bool,
         done: Option<Done>,
         disagrees: bool,
         written: Vec<u8>,
@@ -120,6 +131,10 @@ mod tests {
         fn done(&mut self, done: Done) -> bool {
             self.done = Some(done);
             !self.disagrees
+        }
+
+        fn ready(&mut self) {
+            self.is_ready = true;
         }
 
         fn write(&mut self, bytes: &[u8]) {

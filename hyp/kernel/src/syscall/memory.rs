@@ -16,7 +16,7 @@ use crate::sched::current;
 
 /// Longest name of a file.
 pub const NAME_MAX: usize = 255;
-const CONSOLE_CHUNK: usize = 256;
+const CONSOLE_CHUNK: usize = 2048;
 
 pub fn process() -> Result<&'static Arc<Process>, Error> {
     current().process.as_ref().ok_or(Error::PermissionDenied)
