@@ -8,15 +8,16 @@ use serde_json::Value;
 
 use super::case::Case;
 use super::experiment::{Experiment, Selection};
+use super::experiments::price;
 use super::row::Row;
 use super::stats::{BreakEven, break_even};
 
 /// A trap there and back, in cycles, as the sweep varies it.
 pub const TRAP_COSTS: &[u64] = &[0, 12, 50, 100, 200, 400, 700, 1000, 1500, 2000, 3000, 4000];
-/// Guests that share a backend core.
-pub const GUESTS: &[u32] = &[1, 2, 4, 8];
+/// Guests that share a backend core; each has a core of its own, of the machine's four.
+pub const GUESTS: &[u32] = &[1, 2, 3];
 /// Entries of the cache of the VEI map; 0 is none.
-pub const MAP_CACHES: &[u32] = &[0, 1, 2, 4, 8, 16, 32, 64];
+pub const MAP_CACHES: &[u32] = &[0, 1, 2, 4, 8, 16];
 /// The knob's name in rows of the trap-cost sweep.
 pub const TRAP_COST: &str = "model:trap-cost";
 
@@ -76,6 +77,7 @@ impl Sweep {
                 }
             }
         }
+        cases.retain(price::runnable);
         Ok(cases)
     }
 
@@ -83,8 +85,8 @@ impl Sweep {
     pub fn experiments(self) -> &'static [&'static str] {
         match self {
             Sweep::TrapCost | Sweep::Costs => &["uer", "vei", "hcs"],
-            Sweep::Guests => &["vei", "hcs"],
-            Sweep::MapCache => &["vei"],
+            Sweep::Guests => &["hcs"],
+            Sweep::MapCache => &["price", "vei"],
         }
     }
 }

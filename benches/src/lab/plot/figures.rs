@@ -45,8 +45,13 @@ pub fn all(rows: &[Row]) -> Result<Vec<Plot>> {
             let same = |row: &&Row| (&row.cost_model, row.quantum, row.seed) == (model, quantum, seed);
             let of: Vec<&Row> = of.iter().copied().filter(same).collect();
             let sheet = Sheet { experiment, model, quantum, seed };
+            let (swept, plain): (Vec<&Row>, Vec<&Row>) = of.iter().partition(|row| is_swept(row));
             match **experiment == price::PRICE {
-                true => plots.extend(sheet.prices(&of)?),
+                true => {
+                    plots.extend(sheet.prices(&plain)?);
+                    let priced: Vec<&Row> = swept.into_iter().filter(|row| row.workload != price::LOOP).collect();
+                    sheet.map_caches(&priced, &mut plots)?;
+                }
                 false => plots.extend(sheet.of_model(&of)?),
             }
         }
@@ -161,10 +166,13 @@ impl Sheet<'_> {
         self.over(&swept, "guests", "guests that share the backend's core", &mut plots, |o| {
             o.guests.take().map(u64::from)
         })?;
-        self.over(&swept, "map-cache", "entries of the VEI map's cache", &mut plots, |o| {
-            o.map_cache.take().map(u64::from)
-        })?;
+        self.map_caches(&swept, &mut plots)?;
         Ok(plots)
+    }
+
+    fn map_caches(&self, swept: &[&Row], plots: &mut Vec<Plot>) -> Result<()> {
+        let entries = |options: &mut Options| options.map_cache.take().map(u64::from);
+        self.over(swept, "map-cache", "entries of the VEI map's cache", plots, entries)
     }
 
     /// The plots of one choice of options.

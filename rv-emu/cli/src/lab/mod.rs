@@ -122,9 +122,7 @@ fn experiment(names: &[&str], select: &SelectArgs, output: &OutputArgs) -> Resul
         let narrow = if names.len() == 1 { Some(selection.clone()) } else { narrowed(&selection, experiment) };
         let Some(narrow) = narrow else { continue };
         let mut found = experiment.cases(&narrow).map_err(anyhow::Error::msg)?;
-        if experiment == &price::PRICE {
-            found.retain(price::runnable);
-        }
+        found.retain(price::runnable);
         cases.extend(found);
     }
     let rows = run(&cases, select, output, &selection.models)?;
