@@ -70,7 +70,7 @@ fn the_host_is_told_what_the_case_says() {
     let case = cases.iter().filter(shared).find(|case| case.mechanism.name == "vhost-user-hcs").unwrap();
     match (case.experiment.compose)(case) {
         Ok(composition) => {
-            for word in ["mech=vhost-user-hcs", "device=block", "bank=1", "work=1", "guest-args=rw=", ",verify=1"] {
+            for word in ["mech=vhost-user-hcs", "device=block", "bank=1", "work=1", "g.rw=", "g.verify=1"] {
                 assert!(composition.append.contains(word), "{word} in {}", composition.append);
             }
             let names: Vec<&str> = composition.archive.iter().map(|(name, _)| *name).collect();
