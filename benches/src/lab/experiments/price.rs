@@ -51,19 +51,6 @@ pub enum Measure {
     Latency(fn() -> Vec<u32>),
 }
 
-/// How an operation is measured.
-#[derive(Clone, Copy, Debug)]
-pub enum Measure {
-    /// The guest does it, and nothing else: cycles of the guest, without those of the loop around it.
-    Loop(fn() -> Vec<u32>),
-    /// Another guest, on another hart, does it when it is asked; the guest computes meanwhile. What it takes longer for that is the price.
-    Stolen,
-    /// The same; the time until it has arrived is the price.
-    StolenLatency,
-    /// The guest does it, and waits until it has arrived at somebody on another hart: the time from here to there.
-    Latency(fn() -> Vec<u32>),
-}
-
 /// One operation.
 pub struct Operation {
     /// Its name.
