@@ -46,7 +46,7 @@ pub static HCS: Experiment = Experiment {
         },
     ],
     quick: &[Slice {
-        workloads: RANDOM,
+        workloads: &["randread"],
         sizes: &[512, 4096],
         suppression: &[Suppression::EventIdx],
         queue_depth: &[1],
