@@ -52,6 +52,9 @@ pub struct Subject {
     pub note: &'static str,
 }
 
+/// Where the backend has a hart of its own, paths show it without the guest that only waits: a program that has no image to name it by.
+const NO_IDLE_GUEST: &str = " idle-guest=0";
+
 const fn register(mechanism: &'static Mechanism, note: &'static str) -> Subject {
     Subject { experiment: &UER, mechanism, sharing: None, kind: Kind::Register(label::UART), note }
 }
@@ -107,7 +110,8 @@ pub static ALL: &[Subject] = &[
         &mechanism::VHOST_USER_HCS,
         Sharing::Own,
         "With a hart of its own the backend's thread sleeps in the kernel, and its hart is idle in HS. A user VEI can't be taken there: a doorbell \
-         has the kernel run the thread, which takes it as an interrupt of its own. HCS has nothing to switch away from.",
+         has the kernel run the thread, which takes it as an interrupt of its own. HCS has nothing to switch away from. (The experiment's rows \
+         give such a hart a guest that only waits, so that there is something: the next path is theirs.)",
     ),
     ring(
         &mechanism::VHOST_USER_HCS,
@@ -246,7 +250,8 @@ pub fn trace(subject: &Subject, model: &Arc<CostModel>) -> Result<Path, String> 
 
 /// Watches the case for `cycles` from the cycle `begin` on.
 fn watch(subject: &Subject, case: &Case, begin: u64, cycles: u64) -> Result<Path, String> {
-    let composition = (case.experiment.compose)(case)?;
+    let mut composition = (case.experiment.compose)(case)?;
+    composition.append.push_str(NO_IDLE_GUEST);
     if composition.span == Span::Kernel {
         return Err("a guest without a host has no path".to_owned());
     }
