@@ -62,7 +62,6 @@ pub fn build(args: &MachineArgs) -> Result<Machine> {
         costs,
         extensions,
         virtio,
-        ..MachineConfig::default()
     })?)
 }
 
