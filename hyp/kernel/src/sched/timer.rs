@@ -92,8 +92,8 @@ pub fn rearm() {
     }
 }
 
-/// Makes the hart enter the kernel again before long.
-pub fn retry_soon() {
+/// Makes the hart enter the kernel again before long, and tells when. Another [`rearm`] may set the timer later.
+pub fn retry_soon() -> u64 {
     const RETRIES_PER_SECOND: u64 = 10_000;
     let soon = time() + timebase() / RETRIES_PER_SECOND;
     let timers = &this_hart().timers;
@@ -102,6 +102,7 @@ pub fn retry_soon() {
         timers.armed.set(soon);
         set_hardware(soon);
     }
+    soon
 }
 
 fn set_hardware(deadline: u64) {

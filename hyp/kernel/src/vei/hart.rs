@@ -76,6 +76,8 @@ pub struct HartVei {
     /// Claims since then; too many turn supervisor VEIs off for a moment.
     window: Cell<(u64, u64)>,
     flooded: Cell<bool>,
+    /// When whatever is turned off is to be turned on again: the timer must not be set later meanwhile, whoever sets it.
+    again: Cell<u64>,
     /// Who serves what they tell of looks by itself for the time being.
     held: Cell<bool>,
 }
@@ -110,6 +112,7 @@ pub fn init() {
         away: Cell::new(Away::No),
         window: Cell::new((0, 0)),
         flooded: Cell::new(false),
+        again: Cell::new(timer::NEVER),
         held: Cell::new(false),
     };
     ALL.set(harts().iter().map(make).collect());
@@ -287,10 +290,10 @@ pub fn set_budget(ticks: u64) {
     BUDGET.store(ticks, Ordering::Relaxed);
 }
 
-/// When the timer must ring for the handlers' budget.
+/// When the timer must ring for the handlers' budget, or for interrupts that are turned off.
 #[inline]
 pub fn deadline() -> u64 {
-    if is_supported() { this().tick.get() } else { timer::NEVER }
+    if is_supported() { this().tick.get().min(this().again.get()) } else { timer::NEVER }
 }
 
 /// Whether a budget tick is due, and the handler that runs has used its budget
@@ -363,7 +366,7 @@ impl HartVei {
         if before + claims > CLAIMS_PER_WINDOW {
             self.flooded.set(true);
             csr_clear!("sie", sip::SVEIP);
-            timer::retry_soon();
+            self.again.set(timer::retry_soon());
         }
     }
 
@@ -378,7 +381,7 @@ impl HartVei {
         }
         self.away.set(Away::Yes);
         csr_clear!("sie", sip::SVDBP);
-        timer::retry_soon();
+        self.again.set(timer::retry_soon());
         true
     }
 
@@ -393,6 +396,7 @@ impl HartVei {
     /// The end of that, and of what else keeps interrupts from the hart.
     fn look_again(&self) {
         self.let_go();
+        self.again.set(timer::NEVER);
         if self.away.get() == Away::Yes {
             let in_vain = csr_read!("sip") & sip::SVDBP != 0;
             self.away.set(if in_vain { Away::Over } else { Away::No });
