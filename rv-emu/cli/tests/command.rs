@@ -250,7 +250,7 @@ fn the_lab_says_what_is_wrong() {
     says(&["lab", "uer", "--mechanisms", "vhost"], 125, "no mechanism `vhost`; it has bare, emulate, uer");
     says(&["lab", "uer", "--models", "warp"], 125, "no cost model `warp`");
     says(&["lab", "uer", "--models", "flat,flat"], 125, "two cost models are called `flat`");
-    says(&["lab", "sweep", "guests", "--of", "uer"], 125, "it is over vei, hcs");
+    says(&["lab", "sweep", "guests", "--of", "uer"], 125, "not made over `uer`; it is over hcs");
     says(&["lab", "report", "/nonexistent"], 125, "can't read");
     says(&["lab", "uer", "--resume"], 2, "--out");
     says(&["lab", "uer", "--quantum", "5"], 2, "100");
