@@ -111,9 +111,12 @@ fn indices_that_jump() {
 
 #[test]
 fn descriptors_that_are_not_there() {
-    let mut raw = Raw::new(ALL);
-    raw.offer(SIZE, 1);
-    assert_eq!(raw.pop(), Err(QueueError::Descriptor(SIZE)));
+    for head in [SIZE, 0xffff] {
+        let mut raw = Raw::new(ALL);
+        raw.offer(head, 1);
+        assert_eq!(raw.queue.pop_piece(), None);
+        assert_eq!(raw.pop(), Err(QueueError::Descriptor(head)));
+    }
     let mut raw = Raw::new(ALL);
     raw.ring(3, BASE, 4, NEXT, 0xffff);
     raw.offer(3, 1);

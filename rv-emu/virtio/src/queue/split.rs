@@ -107,10 +107,13 @@ impl<R: Region> SplitQueue<R> {
             return None;
         }
         let head = self.available.load_u16(RING + 2 * usize::from(self.next_available & self.mask));
+        if head >= self.size {
+            return None;
+        }
         let offset = DESCRIPTOR_SIZE * usize::from(head);
         let address = self.descriptors.load_u64(offset);
         let (len, flags, _) = unpack(self.descriptors.load_u64(offset + 8));
-        let whole = head < self.size && flags == 0 && len != 0 && address.checked_add(len.into()).is_some();
+        let whole = flags == 0 && len != 0 && address.checked_add(len.into()).is_some();
         if !whole {
             return None;
         }
