@@ -6,6 +6,7 @@ use common::{DATA, Program, finish, flat, machine, printed};
 use rv_hart::marker;
 use rv_isa::asm::{self, A0, A1, A2, A3, ZERO};
 use rv_isa::csr;
+use rv_machine::map::RAM_BASE;
 use rv_machine::{CostModel, Limits, Machine, MachineConfig, Report, Software, Stop};
 
 /// The report of what lies between markers 1 and 2.
@@ -69,6 +70,38 @@ fn padding_is_charged_where_software_marks_it() {
     let linux = CostModel::built_in("linux").unwrap();
     assert_eq!(cycles("default"), 5);
     assert_eq!(cycles("linux"), 5 + 3 * linux.padding(16) + linux.padding(20));
+}
+
+/// A change of `satp` leaves the walker its entries, since hardware's have ASIDs; a fence takes them ("Supervisor Memory-Management
+/// Fence Instruction": only it orders page-table accesses).
+#[test]
+fn fences_alone_empty_the_walker() {
+    let satp = |asid: u64| 8 << 60 | asid << 44 | DATA >> 12;
+    let mut program = Program::new();
+    // A gigapage at where memory is, in the table at DATA.
+    program.li(A0, DATA).li(A1, (RAM_BASE >> 12) << 10 | 0xcf).add(&[asm::sd(A1, A0, 16)]);
+    // Loads as S-mode does them, which needs the leave of the PMP.
+    program.csr(csr::PMPADDR0, u64::MAX >> 10).csr(csr::PMPCFG0, 0x1f);
+    program.li(A2, 1 << 17 | 1 << 11).add(&[asm::csrrs(ZERO, csr::MSTATUS, A2)]);
+    let mut load = |first: u16, prepare: &[u32]| {
+        program.add(prepare).add(&[marker::encode(first), asm::lb(A3, A0, 0), marker::encode(first + 1)]);
+    };
+    load(1, &[&asm::li64(A1, satp(1))[..], &[asm::csrrw(ZERO, csr::SATP, A1)]].concat());
+    load(3, &[&asm::li64(A1, satp(2))[..], &[asm::csrrw(ZERO, csr::SATP, A1)]].concat());
+    load(5, &[asm::sfence_vma(ZERO, ZERO)]);
+    program.add(&[asm::csrrc(ZERO, csr::MSTATUS, A2)]).pass();
+    let costs = CostModel::built_in("default").unwrap();
+    let mut machine = machine(MachineConfig { costs, ..MachineConfig::default() }, &program);
+    assert_eq!(finish(&mut machine), Stop::Exit(0));
+    let costs = [1, 3, 5].map(|first| {
+        let at = |number| &machine.snapshots().iter().find(|(marker, _)| *marker == number).unwrap().1;
+        let report = at(first + 1).since(at(first));
+        (report.pte_reads, report.elapsed_cycles)
+    });
+    let [cold, other_space, fenced] = costs;
+    assert_eq!([cold.0, other_space.0, fenced.0], [1; 3], "each of them walks");
+    assert_eq!(cold.1, fenced.1);
+    assert_eq!(cold.1 - other_space.1, 11, "pte_read 12, pte_cached 1");
 }
 
 #[test]

@@ -250,7 +250,14 @@ impl Hart {
         self.refresh_mode();
     }
 
-    /// Forgets the translations of `spaces`.
+    /// Forgets the translations of `spaces`, as a fence has it.
+    pub(crate) fn fence(&mut self, spaces: &[Space]) {
+        self.mmu.walker.flush();
+        self.flush(spaces);
+    }
+
+    /// Forgets the translations of `spaces`, because they look at something else now. That is work of this program: hardware, whose
+    /// entries have ASIDs and VMIDs, has nothing to do, so the walker's cache stays as it is and what follows costs little.
     pub(crate) fn flush(&mut self, spaces: &[Space]) {
         self.mmu.flush(spaces);
         self.cache.new_epoch();

@@ -45,8 +45,8 @@ impl Mmu {
         self.empty.as_ptr()
     }
 
+    /// Forgets translations. The walker keeps its entries: they go by physical address.
     pub(crate) fn flush(&mut self, spaces: &[Space]) {
-        self.walker.flush();
         for space in spaces {
             self.tlbs[*space as usize].flush();
         }

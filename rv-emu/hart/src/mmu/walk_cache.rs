@@ -20,7 +20,7 @@ impl WalkCache {
         WalkCache { sets: [[NONE; WAYS]; SETS] }
     }
 
-    /// Forgets everything, as fences demand.
+    /// Forgets everything, as a fence may.
     pub(crate) fn flush(&mut self) {
         *self = WalkCache::new();
     }

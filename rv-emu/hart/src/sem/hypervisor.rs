@@ -94,7 +94,7 @@ fn fence(core: &mut Core<'_>, o: &Operands, gvma: bool) -> Result<Flow, Trap> {
     if let Some(refusal) = refusal {
         return Err(refusal.trap(o.raw));
     }
-    core.hart.flush(&Space::GUEST);
+    core.hart.fence(&Space::GUEST);
     let costs = core.hart.costs();
     core.hart.charge(if gvma { costs.fence_gvma_local } else { costs.fence_vma_local });
     Ok(Flow::Next)

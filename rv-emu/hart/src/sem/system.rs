@@ -211,7 +211,7 @@ fn fence_first_stage(core: &mut Core<'_>, o: &Operands) -> Result<Flow, Trap> {
         return Err(refusal.trap(o.raw));
     }
     let spaces = if core.hart.state.mode.virt() { &Space::GUEST } else { &Space::HOST };
-    core.hart.flush(spaces);
+    core.hart.fence(spaces);
     core.hart.charge(core.hart.costs().fence_vma_local);
     Ok(Flow::Next)
 }
