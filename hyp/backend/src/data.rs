@@ -1,12 +1,12 @@
 //! What the data path works with: the device, the guest's memory, and the events that tell others.
 
 use alloc::boxed::Box;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
 use hyp_rt::disk::RealDisk;
 use hyp_rt::event::Event;
 use hyp_rt::println;
-use hyp_rt::sync::Mutex;
+use hyp_rt::sync::{Mutex, MutexGuard};
 use hyp_service::{Any, Disk, Mapped, Port, Service};
 use rv_virtio::device::Device;
 
@@ -76,14 +76,20 @@ impl Data {
         result
     }
 
-    /// A handler is about to try the lock.
-    pub fn note_missed(&self) {
-        self.missed.store(true, Ordering::SeqCst);
+    /// The device, for a handler: handlers never wait for a lock. Who has it looks again when it has let go.
+    pub fn try_live(&self) -> Option<MutexGuard<'_, Option<Live>>> {
+        self.live.try_lock().or_else(|| {
+            self.missed.store(true, Ordering::Relaxed);
+            // Either that one sees the mark, or the lock is free by now.
+            fence(Ordering::SeqCst);
+            self.live.try_lock()
+        })
     }
 
-    /// Whether a handler has not got the lock since the last time; asked after it was let go, and by handlers that have got it.
+    /// Whether a handler has not got the lock since the last time; asked after it was let go.
     pub fn take_missed(&self) -> bool {
-        self.missed.load(Ordering::SeqCst) && self.missed.swap(false, Ordering::SeqCst)
+        fence(Ordering::SeqCst);
+        self.missed.load(Ordering::Relaxed) && self.missed.swap(false, Ordering::Relaxed)
     }
 
     /// Counts a wake, and whether it found anything.

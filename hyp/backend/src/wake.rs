@@ -124,10 +124,7 @@ fn be_interrupted(hart: usize, data: &'static Data, number: &Mutex<Option<u32>>)
 
 /// Serves the queues whose vectors were sent. Wherever it runs, nobody else of this process runs on this hart.
 fn handle(data: &Data, vectors: u64) {
-    // A handler never waits for a lock: who has it looks again when it is done.
-    data.note_missed();
-    let Some(mut live) = data.live.try_lock() else { return };
-    data.take_missed();
+    let Some(mut live) = data.try_live() else { return };
     if let Some(live) = &mut *live {
         let served = live.drain(vectors as u32);
         data.count(served);

@@ -25,6 +25,8 @@ pub struct Service<D, P: Pieces> {
     device: D,
     memory: Memory<P>,
     queues: [Option<Queue<Memory<P>>>; QUEUES_MAX],
+    /// Which queues there are, as bits.
+    present: u32,
     broken: bool,
     /// While a queue is served its driver is asked for no notifications.
     silences: bool,
@@ -34,7 +36,7 @@ impl<D: Device, P: Pieces> Service<D, P> {
     /// A device without queues.
     pub fn new(device: D, pieces: P) -> Self {
         let queues = [const { None }; QUEUES_MAX];
-        Service { device, memory: Memory::new(pieces), queues, broken: false, silences: true }
+        Service { device, memory: Memory::new(pieces), queues, present: 0, broken: false, silences: true }
     }
 
     /// Whether drivers are asked for no notifications while their queues are served, as they are if nothing else is said. A device is free not to
@@ -73,7 +75,10 @@ impl<D: Device, P: Pieces> Service<D, P> {
         let queue = Queue::resume(config, features, &self.memory, position);
         let place = self.queues.get_mut(usize::from(index)).ok_or(QueueError::Broken)?;
         match queue {
-            Ok(queue) => *place = Some(queue),
+            Ok(queue) => {
+                *place = Some(queue);
+                self.present |= 1 << index;
+            }
             Err(error) => {
                 self.broken = true;
                 return Err(error);
@@ -85,12 +90,14 @@ impl<D: Device, P: Pieces> Service<D, P> {
     /// A queue is not the device's any more. Where it has stopped, if it was.
     pub fn stop(&mut self, index: u16) -> Option<Position> {
         let queue = self.queues.get_mut(usize::from(index))?.take()?;
+        self.present &= !(1 << index);
         Some(queue.position())
     }
 
     /// Forgets everything but what is stored.
     pub fn reset(&mut self) {
         self.queues.iter_mut().for_each(|queue| *queue = None);
+        self.present = 0;
         self.device.reset();
         self.broken = false;
     }
@@ -100,14 +107,22 @@ impl<D: Device, P: Pieces> Service<D, P> {
         self.broken
     }
 
-    /// Serves the queues in `bits`. Afterwards, those that have nothing more to do bring notifications.
+    /// Serves the queues in `bits`; calls `interrupt` whenever the driver wants one. Afterwards, those that have nothing more to do bring
+    /// notifications.
     ///
     /// # Errors
     /// A driver has broken a queue. It is told only once.
     #[inline]
-    pub fn serve(&mut self, bits: u32) -> Result<Turn, QueueError> {
-        let serve = if self.silences { turn::<D, Memory<P>> } else { answer::<D, Memory<P>> };
-        self.each(bits, |device, index, queue, memory| serve(device, index, queue, memory, BUDGET))
+    pub fn serve(&mut self, bits: u32, mut interrupt: impl FnMut()) -> Result<Turn, QueueError> {
+        if self.silences {
+            return self
+                .each(bits, |device, index, queue, memory| turn(device, index, queue, memory, BUDGET, &mut interrupt));
+        }
+        let turn = self.each(bits, |device, index, queue, memory| answer(device, index, queue, memory, BUDGET))?;
+        if turn.interrupt {
+            interrupt();
+        }
+        Ok(turn)
     }
 
     /// Serves queue `index` while the guest stands still: as part of its own notification.
@@ -129,10 +144,7 @@ impl<D: Device, P: Pieces> Service<D, P> {
     pub fn drain(&mut self, mut bits: u32, mut interrupt: impl FnMut()) -> Result<u64, QueueError> {
         let mut served = 0;
         while bits != 0 {
-            let turn = self.serve(bits)?;
-            if turn.interrupt {
-                interrupt();
-            }
+            let turn = self.serve(bits, &mut interrupt)?;
             served += u64::from(turn.served);
             bits = turn.more;
         }
@@ -162,7 +174,11 @@ impl<D: Device, P: Pieces> Service<D, P> {
             return Ok(sum);
         }
         for (index, queue) in self.queues.iter_mut().enumerate() {
-            let Some(queue) = queue.as_mut().filter(|_| bits >> index & 1 != 0) else { continue };
+            let rest = (bits & self.present) >> index;
+            if rest == 0 {
+                break;
+            }
+            let Some(queue) = queue.as_mut().filter(|_| rest & 1 != 0) else { continue };
             match serve(&mut self.device, index as u16, queue, &self.memory) {
                 Ok(progress) => {
                     sum.interrupt |= progress.interrupt;

@@ -52,10 +52,7 @@
 //!     mut interrupt: impl FnMut(),
 //! ) -> Result<(), QueueError> {
 //!     loop {
-//!         let progress = turn(device, 0, queue, memory, 64)?;
-//!         if progress.interrupt {
-//!             interrupt();
-//!         }
+//!         let progress = turn(device, 0, queue, memory, 64, &mut interrupt)?;
 //!         if !progress.more {
 //!             return Ok(());
 //!         }

@@ -264,11 +264,14 @@ fn a_turn_serves_in_batches_within_its_budget() {
         let _ = bench.add(&[Piece::readable(at, 16), Piece::writable(status, 1)]);
     }
     bench.driver.want_interrupts(true);
-    let first = turn(&mut bench.device, 0, &mut bench.queue, &bench.arena.memory, 4).unwrap();
+    let mut told = 0;
+    let first = turn(&mut bench.device, 0, &mut bench.queue, &bench.arena.memory, 4, || told += 1).unwrap();
+    assert_eq!(told, 1);
     assert_eq!(first, Progress { served: 4, bytes: 0, more: true, interrupt: true });
     assert_eq!(std::iter::from_fn(|| bench.driver.take()).count(), 4);
     let _ = bench.driver.needs_kick();
-    let rest = turn(&mut bench.device, 0, &mut bench.queue, &bench.arena.memory, 100).unwrap();
+    let rest = turn(&mut bench.device, 0, &mut bench.queue, &bench.arena.memory, 100, || told += 1).unwrap();
+    assert_eq!(told, 1);
     assert_eq!(rest, Progress { served: 6, bytes: 0, more: false, interrupt: false });
     // And it asks for notifications again.
     let _ = bench.add(&[Piece::readable(at, 16), Piece::writable(status, 1)]);

@@ -356,7 +356,7 @@ fn rings_whose_parts_overlap_do_not_hold_the_device() {
     let mut queue = Queue::new(&config, ALL, &arena.memory).unwrap();
     let mut disk = Block::new(MemoryDisk::new(vec![0; 4096]), BlockOptions::default());
     for _ in 0..3 {
-        let _ = turn(&mut disk, 0, &mut queue, &arena.memory, 64);
+        let _ = turn(&mut disk, 0, &mut queue, &arena.memory, 64, || ());
         let _ = answer(&mut disk, 0, &mut queue, &arena.memory, 64);
     }
 }

@@ -78,13 +78,10 @@ impl Worker {
             };
             while queues != 0 {
                 vei::hart::hold();
-                let turn = self.service.serve(queues);
+                let turn = self.service.serve(queues, interrupt);
                 vei::hart::release();
                 match turn {
                     Ok(turn) => {
-                        if turn.interrupt {
-                            interrupt();
-                        }
                         count(&self.shared.requests, turn.served.into());
                         queues = turn.more;
                     }

@@ -121,7 +121,8 @@ pub trait Device {
 const EMPTY_MAX: u32 = 16;
 
 /// One turn of a worker that has been woken, while the driver goes on: serves a queue with
-/// notifications off until there is nothing left or `budget` buffers are done.
+/// notifications off until there is nothing left or `budget` buffers are done. `interrupt` is called
+/// as soon as the driver wants to be told of a batch: it can go on while this looks for more.
 ///
 /// With [`Progress::more`] the turn is over, and the worker calls again, after others had theirs.
 /// Else it may sleep: a notification comes if it has to, or the device waits for something else
@@ -132,8 +133,9 @@ pub fn turn<D: Device, M: GuestMemory>(
     queue: &mut Queue<M>,
     memory: &M,
     budget: u32,
+    interrupt: impl FnMut(),
 ) -> Result<Progress, QueueError> {
-    serve_all::<D, M, true>(device, index, queue, memory, budget)
+    serve_all::<D, M, true>(device, index, queue, memory, budget, interrupt)
 }
 
 /// As [`turn`], but notifications stay on. While the driver stands still, as it does when this is part
@@ -145,7 +147,7 @@ pub fn answer<D: Device, M: GuestMemory>(
     memory: &M,
     budget: u32,
 ) -> Result<Progress, QueueError> {
-    serve_all::<D, M, false>(device, index, queue, memory, budget)
+    serve_all::<D, M, false>(device, index, queue, memory, budget, || ())
 }
 
 #[inline]
@@ -155,6 +157,7 @@ fn serve_all<D: Device, M: GuestMemory, const QUIET: bool>(
     queue: &mut Queue<M>,
     memory: &M,
     budget: u32,
+    mut interrupt: impl FnMut(),
 ) -> Result<Progress, QueueError> {
     let mut progress = Progress::default();
     let mut empty = 0;
@@ -164,6 +167,9 @@ fn serve_all<D: Device, M: GuestMemory, const QUIET: bool>(
         }
         let left = budget.saturating_sub(progress.served);
         let served = device.serve(index, queue, memory, left)?;
+        if served.interrupt {
+            interrupt();
+        }
         progress = progress.and(served);
         if progress.more || !device.rearm(index, queue) {
             return Ok(progress);
