@@ -1,6 +1,6 @@
 //! Behaviour of a slot: registers in front, a disk behind, and time in between.
 
-use rv_virtio::device::block::{Block, BlockOptions, Storage};
+use rv_virtio::device::block::{Block, BlockOptions, SECTOR, Storage};
 use rv_virtio::device::{Counters, Device as _, answer};
 use rv_virtio::memory::GuestMemory;
 use rv_virtio::queue::{Chain, Position, Queue, QueueError, total_len};
@@ -17,8 +17,6 @@ const QUEUE: u16 = 0;
 const BATCH: u32 = 1024;
 /// Bytes of a request's header and of its status: no data.
 const ENVELOPE: u64 = 17;
-/// The unit that service times are counted in.
-const SECTOR: u64 = rv_virtio::device::block::SECTOR;
 
 /// One slot.
 pub struct VirtioSlot {
@@ -114,11 +112,6 @@ impl VirtioSlot {
         self.registers.interrupt_line()
     }
 
-    /// Whether [`advance`](Self::advance) has something to do, whatever the time is.
-    pub fn wants_attention(&self) -> bool {
-        self.pending && self.in_service.is_none()
-    }
-
     /// When the request that the disk works at is done.
     pub fn next_event(&self) -> Option<Cycles> {
         self.in_service.map(|request| request.due)
@@ -135,7 +128,7 @@ impl VirtioSlot {
                 }
                 self.in_service = None;
                 free = due;
-                self.end_request(memory);
+                self.serve(1, memory);
             }
             if !self.pending {
                 return;
@@ -174,10 +167,6 @@ impl VirtioSlot {
             }
             Some(Err(error)) => self.fail(error),
         }
-    }
-
-    fn end_request<M: GuestMemory>(&mut self, memory: &M) {
-        self.serve(1, memory);
     }
 
     /// Serves up to `max` requests, and remembers whether there are more.
