@@ -1,8 +1,8 @@
-//! Hands the linker this program's memory layout.
+//! Hands the linker the guest's memory layout.
 
 fn main() {
-    let folder = env!("CARGO_MANIFEST_DIR");
-    println!("cargo:rustc-link-arg-bins=-T{folder}/link.ld");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../rt/kernel.ld");
+    println!("cargo:rustc-link-arg-bins=-T{script}");
     println!("cargo:rustc-link-arg-bins=--no-eh-frame-hdr");
-    println!("cargo:rerun-if-changed=link.ld");
+    println!("cargo:rerun-if-changed={script}");
 }

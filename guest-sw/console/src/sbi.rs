@@ -3,33 +3,16 @@
 use core::arch::asm;
 
 use proto::{Checksum, exit, guest_call};
+use rt::sbi::call;
 use sbi_spec::srst;
-
-/// A call; its result is SBI's error code.
-fn call(extension: usize, function: usize, arguments: [usize; 3]) -> isize {
-    let error;
-    // SAFETY: the callee changes a0 and a1 and nothing that Rust knows of.
-    unsafe {
-        asm!(
-            "ecall",
-            inlateout("a0") arguments[0] => error,
-            inlateout("a1") arguments[1] => _,
-            in("a2") arguments[2],
-            in("a6") function,
-            in("a7") extension,
-            options(nostack)
-        );
-    }
-    error
-}
 
 /// Tells the monitor what was printed. A firmware that doesn't know the call
 /// is no error: there is nobody who could compare.
 pub fn report_done(lines: usize, bytes: usize, checksum: Checksum) -> Result<(), isize> {
     let arguments = [lines, bytes, checksum.value() as usize];
     match call(guest_call::EXTENSION, guest_call::DONE, arguments) {
-        0 | guest_call::NOT_SUPPORTED => Ok(()),
-        error => Err(error),
+        (0 | guest_call::NOT_SUPPORTED, _) => Ok(()),
+        (error, _) => Err(error),
     }
 }
 

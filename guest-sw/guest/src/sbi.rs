@@ -3,25 +3,8 @@
 use core::arch::asm;
 
 use proto::guest_call;
+use rt::sbi::call;
 use sbi_spec::{base, dbcn, legacy, srst, time};
-
-/// A call; its error code and value.
-fn call(extension: usize, function: usize, arguments: [usize; 3]) -> (isize, usize) {
-    let (error, value);
-    // SAFETY: the callee changes a0 and a1 and nothing that Rust knows of.
-    unsafe {
-        asm!(
-            "ecall",
-            inlateout("a0") arguments[0] => error,
-            inlateout("a1") arguments[1] => value,
-            in("a2") arguments[2],
-            in("a6") function,
-            in("a7") extension,
-            options(nostack)
-        );
-    }
-    (error, value)
-}
 
 /// Whether there is an extension.
 pub fn has(extension: usize) -> bool {

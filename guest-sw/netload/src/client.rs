@@ -4,9 +4,9 @@ use smoltcp::phy::Device;
 use smoltcp::socket::{tcp, udp};
 use smoltcp::wire::IpEndpoint;
 
-use crate::flow::{Flow, Link};
+use crate::flow::{self, Flow, Link};
 use crate::payload::same;
-use crate::stack::{Address, Memory, Stack};
+use crate::stack::{self, Address, Memory, Stack};
 use crate::wire::{HEADER_SIZE, Header, Kind, Opening, SUMMARY_SIZE, Summary, Test};
 use crate::{Options, PORT, Poll, SIZE_MAX};
 
@@ -90,8 +90,7 @@ impl Client {
         if options.size < overhead || options.size > SIZE_MAX {
             return Err("messages of that size can't be sent");
         }
-        // Ethernet, IPv4 and UDP headers have 42 bytes.
-        if options.test.is_udp() && options.size + 42 > frame_max {
+        if options.test.is_udp() && options.size + flow::HEADERS > frame_max {
             return Err("a datagram of that size doesn't fit into a frame");
         }
         if options.count == 0 {
@@ -180,13 +179,7 @@ impl Client {
         let server = self.server;
         let handle = self.stack.udp.expect("a test of UDP has a socket of UDP");
         let socket = self.stack.sockets.get_mut::<udp::Socket<'_>>(handle);
-        let payload = self.stack.payload.message(header.sequence, size - HEADER_SIZE);
-        let fill = |buffer: &mut [u8]| {
-            buffer[..HEADER_SIZE].copy_from_slice(&header.to_bytes());
-            buffer[HEADER_SIZE..].copy_from_slice(payload);
-            size
-        };
-        socket.send_with(size, server, fill).is_ok()
+        stack::send(socket, server, header, self.stack.payload.message(header.sequence, size - HEADER_SIZE))
     }
 
     fn udp_stream<D: Link>(&mut self, now: u64, device: &mut D) -> Poll {
@@ -349,13 +342,8 @@ impl Client {
         let (kind, words): (_, &[u8]) = if opening { (Kind::Open, &description) } else { (Kind::Close, &[]) };
         let size = HEADER_SIZE + words.len();
         let header = Header { kind, size: size as u32, sequence: count };
-        let fill = |buffer: &mut [u8]| {
-            buffer[..HEADER_SIZE].copy_from_slice(&header.to_bytes());
-            buffer[HEADER_SIZE..].copy_from_slice(words);
-            size
-        };
         // Without room, there is another try.
-        let _ = self.udp().send_with(size, server, fill);
+        stack::send(self.udp(), server, header, words);
     }
 }
 
@@ -480,12 +468,7 @@ impl Client {
         let socket = self.stack.sockets.get_mut::<tcp::Socket<'_>>(handle);
         let expected = self.stack.payload.message(sequence, size);
         while self.read < size && socket.can_recv() {
-            let rest = &expected[self.read..];
-            let take = |bytes: &mut [u8]| {
-                let count = bytes.len().min(rest.len());
-                (count, (count, same(&bytes[..count], &rest[..count])))
-            };
-            let Ok((count, right)) = socket.recv(take) else {
+            let Some((count, right)) = stack::read(socket, &expected[self.read..]) else {
                 return;
             };
             self.read += count;

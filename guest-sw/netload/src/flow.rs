@@ -38,7 +38,8 @@ pub trait Link: Device {
     fn send(&mut self, len: usize, partial: Partial, fill: impl FnOnce(&mut [u8])) -> bool;
 }
 
-/// Bytes before the headers, so that payload would be aligned behind them as in the drivers' buffers: the copy goes by words.
+/// Bytes before the headers, so that payload would be aligned behind them as in the drivers' buffers: the copy goes
+/// by words.
 const PAD: usize = 8 - HEADERS % 8;
 
 /// Headers.

@@ -4,12 +4,15 @@ use smoltcp::phy::Device;
 use smoltcp::socket::{tcp, udp};
 
 use crate::payload::{Payload, same};
-use crate::stack::{Address, Memory, Stack};
+use crate::stack::{self, Address, Memory, Stack};
 use crate::wire::{HEADER_SIZE, Header, Kind, OPENING_SIZE, Opening, SUMMARY_SIZE, Summary};
 use crate::{PORT, Poll};
 
 /// Frames per poll.
 const BURST: usize = 16;
+
+/// What a client hears when its test may begin.
+const READY: Header = Header { kind: Kind::Ready, size: HEADER_SIZE as u32, sequence: 0 };
 
 /// What the server knows of the test that it serves, or served last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,7 +176,7 @@ impl Server {
                     let sound = |opening: &Opening| opening.size as usize >= HEADER_SIZE;
                     if let Some(opening) = opening.filter(sound) {
                         open(session, opening, payload);
-                        answer = Answer::Kind(Kind::Ready);
+                        answer = Answer::Ready;
                     }
                 }
                 (Kind::Data, Some(session)) if !session.done => {
@@ -190,19 +193,12 @@ impl Server {
             // Without room for an answer, the client asks again.
             match answer {
                 Answer::None => {}
-                Answer::Kind(kind) => {
-                    let header = Header { kind, size: HEADER_SIZE as u32, sequence: 0 };
-                    let _ = socket.send_slice(&header.to_bytes(), from.endpoint);
+                Answer::Ready => {
+                    let _ = socket.send_slice(&READY.to_bytes(), from.endpoint);
                 }
                 Answer::Reply(header) => {
-                    let size = header.size as usize;
-                    let header = Header { kind: Kind::Reply, ..header };
-                    let payload = payload.message(header.sequence, size - HEADER_SIZE);
-                    let _ = socket.send_with(size, from.endpoint, |buffer| {
-                        buffer[..HEADER_SIZE].copy_from_slice(&header.to_bytes());
-                        buffer[HEADER_SIZE..].copy_from_slice(payload);
-                        size
-                    });
+                    let payload = payload.message(header.sequence, header.size as usize - HEADER_SIZE);
+                    stack::send(socket, from.endpoint, Header { kind: Kind::Reply, ..header }, payload);
                 }
                 Answer::Summary(summary) => {
                     let _ = socket.send_slice(&said(summary), from.endpoint);
@@ -247,7 +243,7 @@ impl Server {
 /// What a datagram is answered with.
 enum Answer {
     None,
-    Kind(Kind),
+    Ready,
     Reply(Header),
     Summary(Summary),
 }
@@ -276,7 +272,7 @@ fn said(summary: Summary) -> [u8; HEADER_SIZE + SUMMARY_SIZE] {
 /// A connection.
 impl Session {
     fn serve(&mut self, socket: &mut tcp::Socket<'_>, payload: &Payload) {
-        let ready = Header { kind: Kind::Ready, size: HEADER_SIZE as u32, sequence: 0 }.to_bytes();
+        let ready = READY.to_bytes();
         if self.ready < ready.len() {
             self.ready += socket.send_slice(&ready[self.ready..]).unwrap_or(0);
         }
@@ -326,12 +322,7 @@ impl Session {
         if sequence == self.opening.count || !socket.can_recv() {
             return false;
         }
-        let rest = &payload.message(sequence, size)[self.read..];
-        let take = |bytes: &mut [u8]| {
-            let count = bytes.len().min(rest.len());
-            (count, (count, same(&bytes[..count], &rest[..count])))
-        };
-        let Ok((count, right)) = socket.recv(take) else {
+        let Some((count, right)) = stack::read(socket, &payload.message(sequence, size)[self.read..]) else {
             return false;
         };
         self.read += count;

@@ -6,9 +6,10 @@ use smoltcp::iface::{Config, Interface, PollIngressSingleResult, PollResult, Soc
 use smoltcp::phy::Device;
 use smoltcp::socket::{tcp, udp};
 use smoltcp::time::Instant;
-use smoltcp::wire::{EthernetAddress, HardwareAddress, IpAddress, IpCidr, Ipv4Address};
+use smoltcp::wire::{EthernetAddress, HardwareAddress, IpAddress, IpCidr, IpEndpoint, Ipv4Address};
 
-use crate::payload::Payload;
+use crate::payload::{Payload, same};
+use crate::wire::{HEADER_SIZE, Header};
 
 /// Who somebody is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,6 +145,28 @@ impl Stack {
         let stack = stack.map(|at| u64::try_from(at.total_micros()).unwrap_or(0));
         stack.into_iter().chain(own).min()
     }
+}
+
+/// Queues a datagram; whether there was room.
+#[inline]
+pub(crate) fn send(socket: &mut udp::Socket<'_>, to: IpEndpoint, header: Header, payload: &[u8]) -> bool {
+    let size = HEADER_SIZE + payload.len();
+    let fill = |buffer: &mut [u8]| {
+        buffer[..HEADER_SIZE].copy_from_slice(&header.to_bytes());
+        buffer[HEADER_SIZE..].copy_from_slice(payload);
+        size
+    };
+    socket.send_with(size, to, fill).is_ok()
+}
+
+/// Reads what lies in one piece of a message whose rest is `expected`: how many bytes, and whether they are right.
+#[inline]
+pub(crate) fn read(socket: &mut tcp::Socket<'_>, expected: &[u8]) -> Option<(usize, bool)> {
+    let take = |bytes: &mut [u8]| {
+        let count = bytes.len().min(expected.len());
+        (count, (count, same(&bytes[..count], &expected[..count])))
+    };
+    socket.recv(take).ok()
 }
 
 #[inline]

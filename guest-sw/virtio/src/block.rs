@@ -9,7 +9,8 @@ pub const DEVICE_ID: u32 = 2;
 pub const SECTOR_SIZE: usize = 512;
 /// Bytes that [`Operation::GetId`] reads.
 pub const ID_SIZE: usize = 20;
-/// Bytes of a [`Range`].
+/// Bytes of a range in a discard or write-zeroes request: a sector (64 bits), how many (32), and flags (32), of which
+/// bit 0 says that write-zeroes may unmap.
 pub const RANGE_SIZE: usize = 16;
 
 const READ_ONLY: u64 = 1 << 5;
@@ -35,18 +36,6 @@ pub enum Operation {
     WriteZeroes = 13,
     /// Nothing that any device knows.
     Unknown = 0x7fff_ffff,
-}
-
-/// A range of sectors in a discard or write-zeroes request.
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct Range {
-    /// The first sector.
-    pub sector: u64,
-    /// How many.
-    pub count: u32,
-    /// Bit 0: a write-zeroes may unmap.
-    pub flags: u32,
 }
 
 /// How a request ended.

@@ -3,6 +3,9 @@
 
 use core::ptr;
 
+#[cfg(target_arch = "riscv64")]
+use ha_iov_ext::csr::VEISEND;
+
 use crate::queue::Rings;
 use crate::{Error, feature};
 
@@ -228,13 +231,13 @@ fn before_notification() {
     core::sync::atomic::fence(core::sync::atomic::Ordering::SeqCst);
 }
 
-/// Sends a virtual event interrupt. (The register is a name of HA-IOV, so it has none for the assembler.)
+/// Sends a virtual event interrupt.
 #[inline]
 fn send_vei(number: usize) {
     #[cfg(target_arch = "riscv64")]
     // SAFETY: the device tree says that this machine has the register and whose number it is.
     unsafe {
-        core::arch::asm!("csrw 0x9f0, {0}", in(reg) number, options(nostack));
+        core::arch::asm!("csrw {csr}, {0}", in(reg) number, csr = const VEISEND, options(nostack));
     }
     #[cfg(not(target_arch = "riscv64"))]
     unreachable!("virtual event interrupt {number}");

@@ -116,29 +116,71 @@ impl Net {
 
     /// How many times the device was told of buffers.
     pub const fn kicks(&self) -> u64 {
-        self.receiver.transport.kicks() + self.transmitter.transport.kicks()
+        self.receiver.half.transport.kicks() + self.transmitter.half.transport.kicks()
     }
 
     /// Whether the device still works.
     pub fn check(&self) -> Result<(), Error> {
-        self.receiver.transport.check()
+        self.receiver.half.transport.check()
+    }
+}
+
+/// What both halves have: queue number `QUEUE`, a way to tell the device of it, and a buffer for each token.
+#[derive(Debug)]
+struct Half<const QUEUE: u16> {
+    transport: Transport,
+    queue: Queue,
+    buffers: *mut u8,
+    stride: usize,
+    buffer_size: usize,
+    /// Buffers made available since the device was last considered for a notification.
+    unkicked: u32,
+}
+
+impl<const QUEUE: u16> Half<QUEUE> {
+    /// Sets the queue up, without interrupts, and takes memory for buffers of `buffer_size` bytes.
+    fn new(
+        transport: &mut Transport,
+        own: Transport,
+        buffer_size: usize,
+        options: &Options,
+        arena: &mut Arena,
+    ) -> Result<Self, Error> {
+        let mut queue = Queue::new(transport, QUEUE, &options.layout, arena)?;
+        queue.disable_interrupts();
+        let stride = (buffer_size + options.offset).next_multiple_of(64);
+        let buffers = arena.take(stride * usize::from(queue.size()), 64)?;
+        // SAFETY: inside of what was taken: a stride has room for the offset.
+        let buffers = unsafe { buffers.add(options.offset) };
+        Ok(Self { transport: own, queue, buffers, stride, buffer_size, unkicked: 0 })
+    }
+
+    #[inline]
+    fn buffer(&self, token: u16) -> *mut u8 {
+        // SAFETY: there is a buffer for each token.
+        unsafe { self.buffers.add(usize::from(token) * self.stride) }
+    }
+
+    /// Tells the device of buffers, if it wants to be told.
+    #[inline]
+    fn flush(&mut self) {
+        if self.unkicked > 0 {
+            self.unkicked = 0;
+            if self.queue.wants_kick() {
+                self.transport.notify(QUEUE);
+            }
+        }
     }
 }
 
 /// The half that receives.
 #[derive(Debug)]
 pub struct Receiver {
-    transport: Transport,
-    queue: Queue,
+    half: Half<RECEIVE>,
     mergeable: bool,
     verify: bool,
-    buffers: *mut u8,
-    stride: usize,
-    buffer_size: usize,
     /// Where frames of several buffers are put together.
     whole: &'static mut [u8],
-    /// Buffers made available since the device was last considered for a notification.
-    unkicked: u16,
     frames: u64,
     bad: u64,
 }
@@ -160,24 +202,14 @@ impl Receiver {
         options: &Options,
         arena: &mut Arena,
     ) -> Result<Self, Error> {
-        let mut queue = Queue::new(transport, RECEIVE, &options.layout, arena)?;
-        queue.disable_interrupts();
         let frame_max = HEADER_SIZE + ETHERNET_HEADER + usize::from(info.mtu);
         let mergeable = info.features & MERGEABLE != 0;
         let buffer_size = if mergeable { BUFFER_SIZE } else { frame_max };
-        let stride = (buffer_size + options.offset).next_multiple_of(64);
-        let buffers = arena.take(stride * usize::from(queue.size()), 64)?;
         Ok(Self {
-            transport: own,
-            queue,
+            half: Half::new(transport, own, buffer_size, options, arena)?,
             mergeable,
             verify: info.receive_checksum,
-            // SAFETY: inside of what was taken: a stride has room for the offset.
-            buffers: unsafe { buffers.add(options.offset) },
-            stride,
-            buffer_size,
             whole: arena.bytes(frame_max + BUFFER_SIZE, 64)?,
-            unkicked: 0,
             frames: 0,
             bad: 0,
         })
@@ -185,56 +217,41 @@ impl Receiver {
 
     /// Lends the device all buffers that it hasn't.
     fn fill(&mut self) {
-        while let Some(token) = self.queue.next_token() {
-            let address = self.buffer(token) as usize;
-            let buffer = Buffer { address, len: self.buffer_size as u32, written: true };
-            let added = self.queue.add(&[buffer]);
-            debug_assert_eq!(added, Some(token));
-            self.unkicked += 1;
-        }
-        self.flush();
+        while self.lend() {}
+        self.half.flush();
     }
 
+    /// Lends the device the next free buffer; whether there was one.
     #[inline]
-    fn buffer(&self, token: u16) -> *mut u8 {
-        // SAFETY: there is a buffer for each token.
-        unsafe { self.buffers.add(usize::from(token) * self.stride) }
+    fn lend(&mut self) -> bool {
+        let half = &mut self.half;
+        let Some(token) = half.queue.next_token() else {
+            return false;
+        };
+        let address = half.buffer(token) as usize;
+        half.queue.add_one(&Buffer { address, len: half.buffer_size as u32, written: true });
+        half.unkicked += 1;
+        true
     }
 
     /// Lends the device the buffer that it gave last once more.
     #[inline]
     fn give_back(&mut self) {
-        if let Some(token) = self.queue.next_token() {
-            let address = self.buffer(token) as usize;
-            self.queue.add_one(&Buffer { address, len: self.buffer_size as u32, written: true });
-            self.unkicked += 1;
-            if self.unkicked >= self.queue.size() / 4 {
-                self.flush();
-            }
-        }
-    }
-
-    /// Tells the device of buffers, if it wants to be told.
-    #[inline]
-    pub fn flush(&mut self) {
-        if self.unkicked > 0 {
-            self.unkicked = 0;
-            if self.queue.wants_kick() {
-                self.transport.notify(RECEIVE);
-            }
+        if self.lend() && self.half.unkicked >= u32::from(self.half.queue.size() / 4) {
+            self.half.flush();
         }
     }
 
     /// Whether a frame has arrived.
     #[inline]
     pub fn has_frame(&self) -> bool {
-        self.queue.has_used()
+        self.half.queue.has_used()
     }
 
     /// The next frame that arrived. It must be [given back](Self::done) before the next is asked for.
     #[inline]
     pub fn receive(&mut self) -> Result<Option<Frame>, Error> {
-        while let Some((token, len)) = self.queue.pop()? {
+        while let Some((token, len)) = self.half.queue.pop()? {
             self.frames += 1;
             let (frame, vouched) = self.frame(token, len as usize)?;
             if vouched || !self.verify || checksum::is_right(frame.bytes()) {
@@ -249,10 +266,10 @@ impl Receiver {
     /// The frame that begins in a buffer, and whether the device vouches for its checksum.
     #[inline]
     fn frame(&mut self, token: u16, len: usize) -> Result<(Frame, bool), Error> {
-        if len < HEADER_SIZE || len > self.buffer_size {
+        if len < HEADER_SIZE || len > self.half.buffer_size {
             return Err(Error::BadFrame);
         }
-        let buffer = self.buffer(token);
+        let buffer = self.half.buffer(token);
         // SAFETY: a buffer that the device has given back, as far as it has written it.
         let header = unsafe { slice::from_raw_parts(buffer, HEADER_SIZE) };
         let vouched = header[0] & (NEEDS_CHECKSUM | DATA_VALID) != 0;
@@ -275,12 +292,12 @@ impl Receiver {
         self.give_back();
         for _ in 1..parts {
             // All of a frame's buffers are used at once (5.1.6.4).
-            let (token, len) = self.queue.pop()?.ok_or(Error::BadFrame)?;
-            if len as usize > self.buffer_size {
+            let (token, len) = self.half.queue.pop()?.ok_or(Error::BadFrame)?;
+            if len as usize > self.half.buffer_size {
                 return Err(Error::BadFrame);
             }
             // SAFETY: what the device has written of a buffer that it has given back.
-            let part = unsafe { slice::from_raw_parts(self.buffer(token), len as usize) };
+            let part = unsafe { slice::from_raw_parts(self.half.buffer(token), len as usize) };
             append(self.whole, &mut filled, part)?;
             self.give_back();
         }
@@ -298,13 +315,13 @@ impl Receiver {
 
     /// Asks for an interrupt when a frame arrives; whether none has.
     pub fn enable_interrupts(&mut self) -> bool {
-        self.flush();
-        self.queue.enable_interrupts(0)
+        self.half.flush();
+        self.half.queue.enable_interrupts(0)
     }
 
     /// Asks for no interrupts.
     pub fn disable_interrupts(&mut self) {
-        self.queue.disable_interrupts();
+        self.half.queue.disable_interrupts();
     }
 
     /// Frames received, and those of them that were dropped for their checksum.
@@ -343,14 +360,9 @@ pub struct Offload {
 /// The half that transmits.
 #[derive(Debug)]
 pub struct Transmitter {
-    transport: Transport,
-    queue: Queue,
+    half: Half<TRANSMIT>,
     offload: bool,
-    buffers: *mut u8,
-    stride: usize,
-    frame_max: usize,
     batch: u32,
-    unkicked: u32,
     in_flight: u16,
     frames: u64,
 }
@@ -363,21 +375,11 @@ impl Transmitter {
         options: &Options,
         arena: &mut Arena,
     ) -> Result<Self, Error> {
-        let mut queue = Queue::new(transport, TRANSMIT, &options.layout, arena)?;
-        queue.disable_interrupts();
-        let frame_max = ETHERNET_HEADER + usize::from(info.mtu);
-        let stride = (HEADER_SIZE + frame_max + options.offset).next_multiple_of(64);
-        let buffers = arena.take(stride * usize::from(queue.size()), 64)?;
+        let buffer_size = HEADER_SIZE + ETHERNET_HEADER + usize::from(info.mtu);
         Ok(Self {
-            transport: own,
-            queue,
+            half: Half::new(transport, own, buffer_size, options, arena)?,
             offload: info.transmit_checksum,
-            // SAFETY: inside of what was taken: a stride has room for the offset.
-            buffers: unsafe { buffers.add(options.offset) },
-            stride,
-            frame_max,
             batch: options.batch,
-            unkicked: 0,
             in_flight: 0,
             frames: 0,
         })
@@ -387,15 +389,15 @@ impl Transmitter {
     /// no other: until then nobody misses them.
     #[inline]
     pub fn has_room(&mut self) -> Result<bool, Error> {
-        if self.queue.next_token().is_none() {
+        if self.half.queue.next_token().is_none() {
             self.reclaim()?;
         }
-        Ok(self.queue.next_token().is_some())
+        Ok(self.half.queue.next_token().is_some())
     }
 
     /// Takes back all buffers that the device is done with.
     pub fn reclaim(&mut self) -> Result<(), Error> {
-        while self.queue.pop()?.is_some() {
+        while self.half.queue.pop()?.is_some() {
             self.in_flight -= 1;
         }
         Ok(())
@@ -425,10 +427,9 @@ impl Transmitter {
         fill: impl FnOnce(&mut [u8]) -> R,
         part: impl FnOnce(&mut [u8]) -> Option<Offload>,
     ) -> R {
-        assert!(len <= self.frame_max);
-        let token = self.queue.next_token().expect("room for a frame");
-        // SAFETY: there is a buffer for each token.
-        let buffer = unsafe { self.buffers.add(usize::from(token) * self.stride) };
+        assert!(HEADER_SIZE + len <= self.half.buffer_size);
+        let token = self.half.queue.next_token().expect("room for a frame");
+        let buffer = self.half.buffer(token);
         // SAFETY: the driver's while its token is free, and long enough.
         let frame = unsafe { slice::from_raw_parts_mut(buffer.add(HEADER_SIZE), len) };
         let result = fill(frame);
@@ -444,11 +445,11 @@ impl Transmitter {
             ptr::write(header.add(4), offset);
         }
         let buffer = Buffer { address: buffer as usize, len: (HEADER_SIZE + len) as u32, written: false };
-        self.queue.add_one(&buffer);
+        self.half.queue.add_one(&buffer);
         self.in_flight += 1;
         self.frames += 1;
-        self.unkicked += 1;
-        if self.unkicked >= self.batch {
+        self.half.unkicked += 1;
+        if self.half.unkicked >= self.batch {
             self.flush();
         }
         result
@@ -457,12 +458,7 @@ impl Transmitter {
     /// Tells the device of frames, if it wants to be told.
     #[inline]
     pub fn flush(&mut self) {
-        if self.unkicked > 0 {
-            self.unkicked = 0;
-            if self.queue.wants_kick() {
-                self.transport.notify(TRANSMIT);
-            }
-        }
+        self.half.flush();
     }
 
     /// Frames that the device has and isn't known to be done with.
@@ -475,12 +471,12 @@ impl Transmitter {
     pub fn enable_interrupts(&mut self, all: bool) -> bool {
         self.flush();
         let wanted = if all { self.in_flight } else { self.in_flight - self.in_flight / 4 };
-        wanted > 0 && self.queue.enable_interrupts(wanted - 1)
+        wanted > 0 && self.half.queue.enable_interrupts(wanted - 1)
     }
 
     /// Asks for no interrupts.
     pub fn disable_interrupts(&mut self) {
-        self.queue.disable_interrupts();
+        self.half.queue.disable_interrupts();
     }
 
     /// Frames transmitted.

@@ -123,21 +123,16 @@ fn slots_without_a_disk_are_empty_and_all_have_nodes() {
     assert!(matches!(Machine::new(MachineConfig { virtio: nine, ..flat(1) }), Err(MachineError::Virtio(9))));
 }
 
-/// A guest's image; without it, the test says so.
-fn image(name: &str) -> Option<Image> {
-    let file = Path::new(IMAGES).join(format!("{name}.elf"));
-    if !file.exists() {
-        eprintln!("SKIPPED: there is no {name}.elf; build it with `cargo xtask images {name}`");
-        return None;
-    }
-    Some(Image::open(&file).unwrap())
+/// One of the images that come with the project.
+fn image(name: &str) -> Image {
+    Image::open(&Path::new(IMAGES).join(format!("{name}.elf"))).unwrap()
 }
 
 /// Runs the block guest bare, in S-mode; its result, and the cycles it took.
-fn block(bootargs: &str, config: MachineConfig) -> Option<(Value, u64)> {
+fn block(bootargs: &str, config: MachineConfig) -> (Value, u64) {
     let software = Software {
-        bios: Some(image("firmware")?),
-        kernel: Some(image("block")?),
+        bios: Some(image("firmware")),
+        kernel: Some(image("block")),
         append: Some(bootargs.to_owned()),
         ..Software::default()
     };
@@ -149,7 +144,7 @@ fn block(bootargs: &str, config: MachineConfig) -> Option<(Value, u64)> {
     let line = output.lines().find_map(|line| line.strip_prefix("#result "));
     let result: Value = serde_json::from_str(line.unwrap_or_else(|| panic!("no result: {output}"))).unwrap();
     assert_eq!(result["errors"], 0, "{bootargs}: {result}");
-    Some((result, machine.snapshot().cycles))
+    (result, machine.snapshot().cycles)
 }
 
 fn with_disk(time: ServiceTime, harts: usize) -> MachineConfig {
@@ -165,7 +160,7 @@ fn the_block_guest_works_with_every_ring_layout() {
                 "rw=randwrite bs=1K qd=16 ops=300 span=256K seed=77 packed={packed} indirect={indirect} \
                  event-idx={event_idx}"
             );
-            let Some((result, _)) = block(&bootargs, with_disk(time, 1)) else { return };
+            let (result, _) = block(&bootargs, with_disk(time, 1));
             assert_eq!(result["ops"], 300, "{bootargs}: {result}");
             // A disk that takes no time leaves nothing to wait for.
             assert_eq!(result["interrupts"] == 0, time == ServiceTime::NONE, "{result}");
@@ -184,12 +179,12 @@ fn the_block_guest_works_in_every_mode() {
         ("randwrite", "3K", 5, "irq"),
     ] {
         let bootargs = format!("rw={rw} bs={bs} qd={qd} ops=100 span=768K seed=5 wait={wait}");
-        let Some((result, _)) = block(&bootargs, with_disk(TIMES[1], 1)) else { return };
+        let (result, _) = block(&bootargs, with_disk(TIMES[1], 1));
         assert_eq!((&result["ops"], result["interrupts"] == 0), (&100.into(), wait == "poll"), "{result}");
         let fastest = result["latency"]["p50"].as_u64().unwrap_or(0);
         assert!(fastest >= 5000, "no request is faster than the disk: {result}");
     }
-    let Some((result, _)) = block("rw=selfcheck", with_disk(TIMES[1], 1)) else { return };
+    let (result, _) = block("rw=selfcheck", with_disk(TIMES[1], 1));
     let right = ["get_id", "write", "flush", "read", "write_zeroes", "discard", "behind_the_end", "unknown"];
     assert!(right.iter().all(|name| result[name] == "ok") && result["id"] == "a-disk", "{result}");
 }
@@ -198,8 +193,8 @@ fn the_block_guest_works_in_every_mode() {
 fn a_run_with_a_disk_is_the_same_run_again() {
     let bootargs = "rw=randread bs=4K qd=4 ops=50 span=256K seed=1";
     for harts in [1, 3] {
-        let Some(first) = block(bootargs, with_disk(TIMES[1], harts)) else { return };
-        assert_eq!(block(bootargs, with_disk(TIMES[1], harts)), Some(first));
+        let first = block(bootargs, with_disk(TIMES[1], harts));
+        assert_eq!(block(bootargs, with_disk(TIMES[1], harts)), first);
     }
 }
 
@@ -250,10 +245,9 @@ fn a_file_gets_the_same_bytes_as_on_qemu() {
     let (ours, qemus) = (TempFile::new("ours"), TempFile::new("qemus"));
     let drive = Drive::File(FileDisk::open(&ours.0, false).unwrap());
     let config = MachineConfig { virtio: vec![slot(drive, TIMES[0])], ..MachineConfig::default() };
-    if block(bootargs, config).is_none() || !on_qemu(bootargs, &qemus.0) {
-        return;
-    }
+    block(bootargs, config);
+    let compared = on_qemu(bootargs, &qemus.0);
     let (ours, qemus) = (fs::read(&ours.0).unwrap(), fs::read(&qemus.0).unwrap());
     assert!(ours[..1 << 20].chunks(512).all(|sector| sector.iter().any(|byte| *byte != 0)), "the span is filled");
-    assert!(ours == qemus, "the disks differ");
+    assert!(!compared || ours == qemus, "the disks differ");
 }

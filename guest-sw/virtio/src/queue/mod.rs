@@ -14,6 +14,15 @@ use split::Split;
 /// Buffers per request, at most.
 pub const BUFFERS_MAX: usize = 4;
 
+/// Bytes of a descriptor, in both kinds of rings.
+const DESCRIPTOR_SIZE: usize = 16;
+
+/// Flags of descriptors, in both kinds of rings: the next one continues this one; the device writes to its buffer;
+/// its buffer is a table of descriptors.
+const NEXT: u16 = 1;
+const WRITE: u16 = 2;
+const INDIRECT: u16 = 4;
+
 /// A stretch of memory that a request lends to the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Buffer {
@@ -140,6 +149,66 @@ impl Queue {
     pub fn enable_interrupts(&mut self, after: u16) -> bool {
         either!(self, enable_interrupts(after))
     }
+}
+
+/// The tokens of a queue, and the descriptors that their requests have.
+#[derive(Debug)]
+struct Tokens {
+    /// The order in which tokens are free.
+    next: &'static mut [u16],
+    /// By token: descriptors that the request has; 0 for one that isn't in flight.
+    lengths: &'static mut [u16],
+    free_head: u16,
+    /// Descriptors that are free. Never more requests than descriptors, so there is always a token for one.
+    free: u16,
+}
+
+impl Tokens {
+    /// Tokens of a queue of `size` descriptors, all free.
+    fn new(size: u16, arena: &mut Arena) -> Result<Self, Error> {
+        let next = arena.halves(usize::from(size))?;
+        for (index, next) in next.iter_mut().enumerate() {
+            *next = index as u16 + 1;
+        }
+        Ok(Self { next, lengths: arena.halves(usize::from(size))?, free_head: 0, free: size })
+    }
+
+    /// The token of the next request, unless it would find no descriptor.
+    #[inline]
+    fn first(&self) -> Option<u16> {
+        (self.free > 0).then_some(self.free_head)
+    }
+
+    /// Takes the descriptors of a request, with `tables` one for several buffers: its token, and how many descriptors.
+    /// The caller moves `free_head` on.
+    #[inline]
+    fn take(&mut self, buffers: usize, tables: bool) -> Option<(u16, u16)> {
+        let wanted = if tables && buffers > 1 { 1 } else { buffers as u16 };
+        if self.free < wanted || buffers == 0 || buffers > BUFFERS_MAX {
+            return None;
+        }
+        self.free -= wanted;
+        self.lengths[usize::from(self.free_head)] = wanted;
+        Some((self.free_head, wanted))
+    }
+
+    /// Takes a request's descriptors back: how many it had. The caller makes its token `free_head` again.
+    #[inline]
+    fn give_back(&mut self, token: usize) -> Result<u16, Error> {
+        let length = self.lengths.get(token).copied().unwrap_or(0);
+        if length == 0 {
+            return Err(Error::BadUsed);
+        }
+        self.lengths[token] = 0;
+        self.free += length;
+        Ok(length)
+    }
+}
+
+/// Memory for a table of [`BUFFERS_MAX`] descriptors for each token; null without indirect descriptors.
+fn tables(layout: &Layout, arena: &mut Arena) -> Result<*mut u8, Error> {
+    let size = DESCRIPTOR_SIZE * BUFFERS_MAX * usize::from(layout.size);
+    if layout.indirect { arena.take(size, 64) } else { Ok(core::ptr::null_mut()) }
 }
 
 /// Whether an event at `event` lies within what went from `old` to `new` (2.7.10).

@@ -1,14 +1,10 @@
 //! Packed virtqueues (2.8): one ring of descriptors, which driver and device take turns to write.
 
-use core::ptr;
 use core::sync::atomic::{Ordering, fence};
 
-use super::{BUFFERS_MAX, Buffer, Rings, passed};
+use super::{BUFFERS_MAX, Buffer, DESCRIPTOR_SIZE, INDIRECT, NEXT, Rings, Tokens, WRITE, passed, tables};
 use crate::{Arena, Error, Layout};
 
-const NEXT: u16 = 1;
-const WRITE: u16 = 2;
-const INDIRECT: u16 = 4;
 const AVAILABLE: u16 = 1 << 7;
 const USED: u16 = 1 << 15;
 
@@ -62,13 +58,7 @@ pub struct Packed {
     device_event: *mut u16,
     /// By token, `BUFFERS_MAX` each; null without indirect descriptors.
     tables: *mut Descriptor,
-    /// The order in which tokens are free.
-    next: &'static mut [u16],
-    /// By token: descriptors that the request has; 0 for one that isn't in flight.
-    lengths: &'static mut [u16],
-    free_head: u16,
-    /// Descriptors that are free. Never more requests than descriptors, so there is always a token for one.
-    free: u16,
+    tokens: Tokens,
     available: Place,
     used: Place,
     /// Descriptors made available since the device was last considered for a notification.
@@ -77,15 +67,9 @@ pub struct Packed {
 
 impl Packed {
     pub(super) fn new(layout: &Layout, arena: &mut Arena) -> Result<(Self, Rings), Error> {
-        let size = usize::from(layout.size);
-        let ring = arena.take(16 * size, 64)?;
+        let ring = arena.take(DESCRIPTOR_SIZE * usize::from(layout.size), 64)?;
         let driver_event = arena.take(4, 64)?;
         let device_event = arena.take(4, 64)?;
-        let tables = if layout.indirect { arena.take(16 * BUFFERS_MAX * size, 64)? } else { ptr::null_mut() };
-        let next = arena.halves(size)?;
-        for (index, next) in next.iter_mut().enumerate() {
-            *next = index as u16 + 1;
-        }
         let rings = Rings {
             size: layout.size,
             descriptors: ring as usize,
@@ -99,11 +83,8 @@ impl Packed {
             ring: ring.cast(),
             driver_event: driver_event.cast(),
             device_event: device_event.cast(),
-            tables: tables.cast(),
-            next,
-            lengths: arena.halves(size)?,
-            free_head: 0,
-            free: layout.size,
+            tables: tables(layout, arena)?.cast(),
+            tokens: Tokens::new(layout.size, arena)?,
             available: start,
             used: start,
             unkicked: 0,
@@ -117,24 +98,17 @@ impl Packed {
 
     #[inline]
     pub(super) fn next_token(&self) -> Option<u16> {
-        (self.free > 0).then_some(self.free_head)
+        self.tokens.first()
     }
 
     #[inline]
     pub(super) fn add(&mut self, buffers: &[Buffer]) -> Option<u16> {
-        let indirect = !self.tables.is_null() && buffers.len() > 1;
-        let wanted = if indirect { 1 } else { buffers.len() as u16 };
-        if self.free < wanted || buffers.is_empty() || buffers.len() > BUFFERS_MAX {
-            return None;
-        }
-        let id = self.free_head;
-        self.free_head = self.next[usize::from(id)];
-        self.free -= wanted;
-        self.lengths[usize::from(id)] = wanted;
-        self.unkicked += wanted;
-        if indirect {
+        let (id, count) = self.tokens.take(buffers.len(), !self.tables.is_null())?;
+        self.tokens.free_head = self.tokens.next[usize::from(id)];
+        self.unkicked += count;
+        if usize::from(count) < buffers.len() {
             let table = self.fill_table(id, buffers);
-            let first = Buffer { address: table, len: (buffers.len() * 16) as u32, written: false };
+            let first = Buffer { address: table, len: (buffers.len() * DESCRIPTOR_SIZE) as u32, written: false };
             self.publish(&first, id, INDIRECT, self.available);
             self.available = self.available.advanced(1, self.size);
         } else {
@@ -239,14 +213,9 @@ impl Packed {
         fence(Ordering::Acquire);
         // SAFETY: places are inside of the ring.
         let used = unsafe { self.ring.add(usize::from(self.used.index)).read_volatile() };
-        let length = self.lengths.get(usize::from(used.id)).copied().unwrap_or(0);
-        if length == 0 {
-            return Err(Error::BadUsed);
-        }
-        self.lengths[usize::from(used.id)] = 0;
-        self.next[usize::from(used.id)] = self.free_head;
-        self.free_head = used.id;
-        self.free += length;
+        let length = self.tokens.give_back(usize::from(used.id))?;
+        self.tokens.next[usize::from(used.id)] = self.tokens.free_head;
+        self.tokens.free_head = used.id;
         self.used = self.used.advanced(length, self.size);
         Ok(Some((used.id, used.len)))
     }

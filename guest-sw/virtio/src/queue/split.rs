@@ -1,14 +1,10 @@
 //! Split virtqueues (2.7): descriptors, a ring of what is available, a ring of what was used.
 
-use core::ptr;
 use core::sync::atomic::{Ordering, fence};
 
-use super::{BUFFERS_MAX, Buffer, Rings, passed};
+use super::{BUFFERS_MAX, Buffer, DESCRIPTOR_SIZE, INDIRECT, NEXT, Rings, Tokens, WRITE, passed, tables};
 use crate::{Arena, Error, Layout};
 
-const NEXT: u16 = 1;
-const WRITE: u16 = 2;
-const INDIRECT: u16 = 4;
 /// In the available ring's flags: no interrupts, please.
 const NO_INTERRUPT: u16 = 1;
 /// In the used ring's flags: no notifications, please.
@@ -50,12 +46,9 @@ pub struct Split {
     used: *mut u16,
     /// By token, `BUFFERS_MAX` each; null without indirect descriptors.
     tables: *mut Descriptor,
-    /// The order in which descriptors are free or chained: the driver's own, for the device may write to its copy.
-    next: &'static mut [u16],
-    /// By token: descriptors that the request has; 0 for one that isn't in flight.
-    lengths: &'static mut [u16],
-    free_head: u16,
-    free: u16,
+    /// Their order is also that in which descriptors are chained. It is the driver's own: the device may write to what
+    /// descriptors say.
+    tokens: Tokens,
     available_index: u16,
     /// The index when the device was last considered for a notification.
     kicked_index: u16,
@@ -65,14 +58,9 @@ pub struct Split {
 impl Split {
     pub(super) fn new(layout: &Layout, arena: &mut Arena) -> Result<(Self, Rings), Error> {
         let size = usize::from(layout.size);
-        let descriptors = arena.take(16 * size, 64)?;
+        let descriptors = arena.take(DESCRIPTOR_SIZE * size, 64)?;
         let available = arena.take(6 + 2 * size, 64)?;
         let used = arena.take(6 + 8 * size, 64)?;
-        let tables = if layout.indirect { arena.take(16 * BUFFERS_MAX * size, 64)? } else { ptr::null_mut() };
-        let next = arena.halves(size)?;
-        for (index, next) in next.iter_mut().enumerate() {
-            *next = index as u16 + 1;
-        }
         let rings = Rings {
             size: layout.size,
             descriptors: descriptors as usize,
@@ -85,11 +73,8 @@ impl Split {
             descriptors: descriptors.cast(),
             available: available.cast(),
             used: used.cast(),
-            tables: tables.cast(),
-            next,
-            lengths: arena.halves(size)?,
-            free_head: 0,
-            free: layout.size,
+            tables: tables(layout, arena)?.cast(),
+            tokens: Tokens::new(layout.size, arena)?,
             available_index: 0,
             kicked_index: 0,
             used_index: 0,
@@ -103,21 +88,15 @@ impl Split {
 
     #[inline]
     pub(super) fn next_token(&self) -> Option<u16> {
-        (self.free > 0).then_some(self.free_head)
+        self.tokens.first()
     }
 
     #[inline]
     pub(super) fn add(&mut self, buffers: &[Buffer]) -> Option<u16> {
-        let indirect = !self.tables.is_null() && buffers.len() > 1;
-        let wanted = if indirect { 1 } else { buffers.len() as u16 };
-        if self.free < wanted || buffers.is_empty() || buffers.len() > BUFFERS_MAX {
-            return None;
-        }
-        let head = self.free_head;
+        let (head, count) = self.tokens.take(buffers.len(), !self.tables.is_null())?;
+        let indirect = usize::from(count) < buffers.len();
         let end = if indirect { self.fill_table(head, buffers) } else { self.fill_chain(head, buffers) };
-        self.free_head = end;
-        self.free -= wanted;
-        self.lengths[usize::from(head)] = wanted;
+        self.tokens.free_head = end;
         self.publish(head);
         Some(head)
     }
@@ -125,14 +104,15 @@ impl Split {
     /// As [`add`](Self::add), without the loops: a chain of one descriptor.
     #[inline]
     pub(super) fn add_one(&mut self, buffer: &Buffer) -> Option<u16> {
-        let head = self.free_head;
-        let (next, length) = (self.next.get(usize::from(head))?, self.lengths.get_mut(usize::from(head))?);
-        if self.free == 0 {
+        let Tokens { next, lengths, free_head, free } = &mut self.tokens;
+        let head = *free_head;
+        let (next, length) = (next.get(usize::from(head))?, lengths.get_mut(usize::from(head))?);
+        if *free == 0 {
             return None;
         }
         *length = 1;
-        self.free_head = *next;
-        self.free -= 1;
+        *free_head = *next;
+        *free -= 1;
         self.write_descriptor(head, descriptor(buffer, 0, 0));
         self.publish(head);
         Some(head)
@@ -157,7 +137,7 @@ impl Split {
         let mut index = head;
         let last = buffers.len() - 1;
         for (position, buffer) in buffers.iter().enumerate() {
-            let next = self.next[usize::from(index)];
+            let next = self.tokens.next[usize::from(index)];
             let more = if position < last { NEXT } else { 0 };
             self.write_descriptor(index, descriptor(buffer, more, next));
             index = next;
@@ -177,10 +157,10 @@ impl Split {
             // SAFETY: a request has `BUFFERS_MAX` buffers at most.
             unsafe { table.add(position).write_volatile(entry) };
         }
-        let len = (buffers.len() * size_of::<Descriptor>()) as u32;
+        let len = (buffers.len() * DESCRIPTOR_SIZE) as u32;
         let entry = Descriptor { address: table as u64, len, flags: INDIRECT, next: 0 };
         self.write_descriptor(head, entry);
-        self.next[usize::from(head)]
+        self.tokens.next[usize::from(head)]
     }
 
     #[inline]
@@ -228,16 +208,11 @@ impl Split {
         let slot = usize::from(self.used_index & (self.size - 1));
         // SAFETY: the ring has `size` entries behind flags and index, and it is aligned.
         let used = unsafe { self.used.add(2).cast::<Used>().add(slot).read_volatile() };
-        let length = self.lengths.get(used.id as usize).copied().unwrap_or(0);
-        if length == 0 {
-            return Err(Error::BadUsed);
-        }
+        let length = self.tokens.give_back(used.id as usize)?;
         let head = used.id as u16;
-        self.lengths[usize::from(head)] = 0;
-        let last = (1..length).fold(head, |index, _| self.next[usize::from(index)]);
-        self.next[usize::from(last)] = self.free_head;
-        self.free_head = head;
-        self.free += length;
+        let last = (1..length).fold(head, |index, _| self.tokens.next[usize::from(index)]);
+        self.tokens.next[usize::from(last)] = self.tokens.free_head;
+        self.tokens.free_head = head;
         self.used_index = self.used_index.wrapping_add(1);
         Ok(Some((head, used.len)))
     }

@@ -1,4 +1,5 @@
-//! Behaviour of the SSWI: a write sends an edge, which sets SSIP at the hart when it arrives. Clearing is the hart's own business.
+//! Behaviour of the SSWI: a write sends an edge, which sets SSIP at the hart when it arrives. Clearing is the hart's own
+//! business.
 
 use super::registers::{HARTS_MAX, decode};
 use super::state::SswiState;
@@ -11,7 +12,8 @@ pub struct Sswi {
 }
 
 impl Sswi {
-    /// A device for `harts` harts, whose interrupts need `wire_cycles` to arrive. `None` if the window has no room for so many.
+    /// A device for `harts` harts, whose interrupts need `wire_cycles` to arrive. `None` if the window has no room for so
+    /// many.
     pub fn new(harts: usize, wire_cycles: u64) -> Option<Self> {
         (harts <= HARTS_MAX).then(|| Self { state: SswiState { wire_cycles, arrivals: vec![None; harts] } })
     }

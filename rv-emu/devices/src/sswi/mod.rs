@@ -1,5 +1,5 @@
-//! Supervisor software interrupts: the SSWI device of the RISC-V ACLINT specification 1.0, chapter 4. With it a kernel interrupts another
-//! hart by one store, without its firmware.
+//! Supervisor software interrupts: the SSWI device of the RISC-V ACLINT specification 1.0, chapter 4. With it a kernel
+//! interrupts another hart by one store, without its firmware.
 
 mod device;
 mod registers;

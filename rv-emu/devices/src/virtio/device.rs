@@ -1,13 +1,13 @@
 //! Behaviour of a slot: registers in front, a disk behind, and time in between.
 
-use rv_virtio::device::block::{Block, BlockOptions, Storage};
+use rv_virtio::device::block::{Block, BlockOptions, SECTOR, Storage};
 use rv_virtio::device::{Counters, Device as _, answer};
 use rv_virtio::memory::GuestMemory;
 use rv_virtio::queue::{Chain, Position, Queue, QueueError, total_len};
 use rv_virtio::transport::mmio::{Effect, Identity, Registers};
 
 use super::registers::{SIZE, refused};
-use super::state::{DriveState, InService, ServiceTime, SlotState};
+use super::state::{DriveState, ServiceTime, SlotState};
 use super::{Drive, DriveId};
 use crate::{AccessError, Cycles, Device, Persist, RestoreError, Width};
 
@@ -17,8 +17,6 @@ const QUEUE: u16 = 0;
 const BATCH: u32 = 1024;
 /// Bytes of a request's header and of its status: no data.
 const ENVELOPE: u64 = 17;
-/// The unit that service times are counted in.
-const SECTOR: u64 = rv_virtio::device::block::SECTOR;
 
 /// One slot.
 pub struct VirtioSlot {
@@ -26,7 +24,7 @@ pub struct VirtioSlot {
     disk: Option<Disk>,
     position: Position,
     pending: bool,
-    in_service: Option<InService>,
+    due: Option<Cycles>,
     last_error: Option<QueueError>,
 }
 
@@ -63,7 +61,7 @@ impl VirtioSlot {
             disk: None,
             position: Position::START,
             pending: false,
-            in_service: None,
+            due: None,
             last_error: None,
         }
     }
@@ -114,14 +112,9 @@ impl VirtioSlot {
         self.registers.interrupt_line()
     }
 
-    /// Whether [`advance`](Self::advance) has something to do, whatever the time is.
-    pub fn wants_attention(&self) -> bool {
-        self.pending && self.in_service.is_none()
-    }
-
     /// When the request that the disk works at is done.
     pub fn next_event(&self) -> Option<Cycles> {
-        self.in_service.map(|request| request.due)
+        self.due
     }
 
     /// Does all that is due by cycle `now`: starts requests, ends them.
@@ -129,13 +122,13 @@ impl VirtioSlot {
         // When the disk became free for the next request: a late call doesn't make it slower.
         let mut free = now;
         loop {
-            if let Some(InService { due, .. }) = self.in_service {
+            if let Some(due) = self.due {
                 if due > now {
                     return;
                 }
-                self.in_service = None;
+                self.due = None;
                 free = due;
-                self.end_request(memory);
+                self.serve(1, memory);
             }
             if !self.pending {
                 return;
@@ -158,7 +151,7 @@ impl VirtioSlot {
         if time == ServiceTime::NONE {
             self.serve(BATCH, memory);
             // Only a ring that writes to itself has more: it goes on, but time does too.
-            self.in_service = self.pending.then_some(InService { queue: QUEUE, due: at.saturating_add(1) });
+            self.due = self.pending.then_some(at.saturating_add(1));
             return;
         }
         let mut chain = Chain::new();
@@ -170,14 +163,10 @@ impl VirtioSlot {
                 let sectors = moved.saturating_sub(ENVELOPE).div_ceil(SECTOR);
                 // Something: however a ring is made, there is an end to what is done in a cycle.
                 let duration = time.request.saturating_add(time.sector.saturating_mul(sectors)).max(1);
-                self.in_service = Some(InService { queue: QUEUE, due: at.saturating_add(duration) });
+                self.due = Some(at.saturating_add(duration));
             }
             Some(Err(error)) => self.fail(error),
         }
-    }
-
-    fn end_request<M: GuestMemory>(&mut self, memory: &M) {
-        self.serve(1, memory);
     }
 
     /// Serves up to `max` requests, and remembers whether there are more.
@@ -212,7 +201,7 @@ impl VirtioSlot {
     fn forget_queue(&mut self) {
         self.position = Position::START;
         self.pending = false;
-        self.in_service = None;
+        self.due = None;
     }
 
     fn apply(&mut self, effect: Effect) {
@@ -294,29 +283,26 @@ impl Persist for VirtioSlot {
             registers: *self.registers.state(),
             position: self.position,
             pending: self.pending,
-            in_service: self.in_service,
+            due: self.due,
             counters: self.counters(),
         }
     }
 
     /// The disk's bytes are [attached](VirtioSlot::attach) afterwards.
     fn restore(state: SlotState) -> Result<Self, RestoreError> {
-        let busy = state.pending || state.in_service.is_some();
+        let busy = state.pending || state.due.is_some();
         let Some(drive) = state.drive else {
             if busy || state.registers != Default::default() {
                 return Err(RestoreError { device: "virtio", reason: "an empty slot with a driver" });
             }
             return Ok(Self::empty());
         };
-        if state.in_service.is_some_and(|request| request.queue != QUEUE) {
-            return Err(RestoreError { device: "virtio", reason: "a request in a queue that is not there" });
-        }
         let absent = Drive::Absent { sectors: drive.sectors, read_only: drive.read_only };
         let mut disk = Disk::new(absent, drive.id, drive.time);
         let registers = Registers::restore(disk.block.identity(), state.registers);
         disk.block.negotiated(registers.features());
         *disk.block.counters_mut() = state.counters;
-        let SlotState { position, pending, in_service, .. } = state;
-        Ok(Self { registers, disk: Some(disk), position, pending, in_service, last_error: None })
+        let SlotState { position, pending, due, .. } = state;
+        Ok(Self { registers, disk: Some(disk), position, pending, due, last_error: None })
     }
 }

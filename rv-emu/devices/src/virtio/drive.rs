@@ -1,6 +1,6 @@
 //! What a disk's bytes are in.
 
-use rv_virtio::device::block::{MemoryDisk, SECTOR, Storage, StorageError};
+use rv_virtio::device::block::{MemoryDisk, Storage, StorageError};
 use rv_virtio::memory::GuestMemory;
 use rv_virtio::queue::Segment;
 use serde::{Deserialize, Serialize};
@@ -57,7 +57,7 @@ macro_rules! either {
     ($drive:expr, $name:ident => $call:expr) => {
         match $drive {
             Drive::Memory($name) => $call,
-            Drive::File($name) => $call,
+            Drive::File(FileDisk($name)) => $call,
             Drive::Absent { .. } => Err(StorageError::Failed),
         }
     };
@@ -66,8 +66,8 @@ macro_rules! either {
 impl Storage for Drive {
     fn sectors(&self) -> u64 {
         match self {
-            Self::Memory(disk) => disk.bytes().len() as u64 / SECTOR,
-            Self::File(disk) => disk.sectors(),
+            Self::Memory(disk) => disk.sectors(),
+            Self::File(FileDisk(disk)) => disk.sectors(),
             Self::Absent { sectors, .. } => *sectors,
         }
     }
@@ -75,7 +75,7 @@ impl Storage for Drive {
     fn read_only(&self) -> bool {
         match self {
             Self::Memory(disk) => Storage::read_only(disk),
-            Self::File(disk) => disk.read_only(),
+            Self::File(FileDisk(disk)) => disk.read_only(),
             Self::Absent { read_only, .. } => *read_only,
         }
     }

@@ -7,9 +7,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use rv_virtio::device::block::{SECTOR, Storage, StorageError};
-use rv_virtio::memory::GuestMemory;
-use rv_virtio::queue::Segment;
+use rv_virtio::device::block::{Buffered, ByteStore, SECTOR, StorageError};
 
 /// Bytes that are moved at a time.
 const CHUNK: usize = 64 << 10;
@@ -43,11 +41,14 @@ pub enum DriveError {
 
 /// A disk in a file.
 #[derive(Debug)]
-pub struct FileDisk {
+pub struct FileDisk(pub(super) Box<Buffered<Store, CHUNK>>);
+
+/// The file itself.
+#[derive(Debug)]
+pub(super) struct Store {
     file: File,
-    sectors: u64,
+    bytes: u64,
     read_only: bool,
-    buffer: Vec<u8>,
 }
 
 impl FileDisk {
@@ -74,9 +75,11 @@ impl FileDisk {
         if bytes == 0 || !bytes.is_multiple_of(SECTOR) {
             return Err(DriveError::Size { file: path.to_owned(), bytes });
         }
-        Ok(Self { file, sectors: bytes / SECTOR, read_only, buffer: vec![0; CHUNK] })
+        Ok(Self(Box::new(Buffered::new(Store { file, bytes, read_only }))))
     }
+}
 
+impl Store {
     fn seek(&mut self, position: u64) -> io::Result<()> {
         self.file.seek(SeekFrom::Start(position)).map(drop)
     }
@@ -87,52 +90,24 @@ fn failed(_: io::Error) -> StorageError {
     StorageError::Failed
 }
 
-impl Storage for FileDisk {
-    fn sectors(&self) -> u64 {
-        self.sectors
+impl ByteStore for Store {
+    fn len(&self) -> u64 {
+        self.bytes
     }
 
     fn read_only(&self) -> bool {
         self.read_only
     }
 
-    fn read<M: GuestMemory>(&mut self, position: u64, memory: &M, to: Segment) -> Result<(), StorageError> {
-        self.seek(position).map_err(failed)?;
-        let mut done = 0;
-        while done < to.len {
-            let chunk = &mut self.buffer[..CHUNK.min((to.len - done) as usize)];
-            self.file.read_exact(chunk).map_err(failed)?;
-            memory.write(to.at(done), chunk)?;
-            done += chunk.len() as u32;
-        }
-        Ok(())
+    fn read_at(&mut self, position: u64, into: &mut [u8]) -> Result<(), StorageError> {
+        self.seek(position).and_then(|()| self.file.read_exact(into)).map_err(failed)
     }
 
-    fn write<M: GuestMemory>(&mut self, position: u64, memory: &M, from: Segment) -> Result<(), StorageError> {
-        self.seek(position).map_err(failed)?;
-        let mut done = 0;
-        while done < from.len {
-            let chunk = &mut self.buffer[..CHUNK.min((from.len - done) as usize)];
-            memory.read(from.at(done), chunk)?;
-            self.file.write_all(chunk).map_err(failed)?;
-            done += chunk.len() as u32;
-        }
-        Ok(())
+    fn write_at(&mut self, position: u64, from: &[u8]) -> Result<(), StorageError> {
+        self.seek(position).and_then(|()| self.file.write_all(from)).map_err(failed)
     }
 
     fn flush(&mut self) -> Result<(), StorageError> {
         if self.read_only { Ok(()) } else { self.file.sync_data().map_err(failed) }
-    }
-
-    fn write_zeros(&mut self, position: u64, len: u64, _may_unmap: bool) -> Result<(), StorageError> {
-        self.seek(position).map_err(failed)?;
-        self.buffer.fill(0);
-        let mut done = 0;
-        while done < len {
-            let step = (len - done).min(CHUNK as u64);
-            self.file.write_all(&self.buffer[..step as usize]).map_err(failed)?;
-            done += step;
-        }
-        Ok(())
     }
 }

@@ -20,4 +20,4 @@ pub use device::VirtioSlot;
 pub use drive::{Drive, DriveId};
 pub use file::{DriveError, FileDisk};
 pub use registers::{SIZE, SLOTS};
-pub use state::{DriveState, InService, ServiceTime, SlotState};
+pub use state::{DriveState, ServiceTime, SlotState};

@@ -35,15 +35,6 @@ pub struct DriveState {
     pub time: ServiceTime,
 }
 
-/// The request that the disk works at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InService {
-    /// The queue that it is from.
-    pub queue: u16,
-    /// When it is done.
-    pub due: Cycles,
-}
-
 /// Saved state of a [`VirtioSlot`](super::VirtioSlot).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlotState {
@@ -55,8 +46,8 @@ pub struct SlotState {
     pub position: Position,
     /// There may be requests in the queue that nobody has looked at.
     pub pending: bool,
-    /// The request that the disk works at.
-    pub in_service: Option<InService>,
+    /// When the request that the disk works at is done, if it works at one.
+    pub due: Option<Cycles>,
     /// What the device has done.
     pub counters: Counters,
 }

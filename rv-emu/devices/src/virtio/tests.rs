@@ -35,7 +35,12 @@ device_conformance!(
         driver.request(READ, 0, 512);
         driver.kick(slot, 5);
     },
-    readable: [(at::DEVICE_ID, Width::Word), (at::STATUS, Width::Word), (at::INTERRUPT_STATUS, Width::Word), (at::CONFIG, Width::Double)],
+    readable: [
+        (at::DEVICE_ID, Width::Word),
+        (at::STATUS, Width::Word),
+        (at::INTERRUPT_STATUS, Width::Word),
+        (at::CONFIG, Width::Double),
+    ],
     bad_offsets: [SIZE, SIZE + 4, u64::MAX],
     bad_widths: [(at::MAGIC_VALUE, Width::Byte), (at::STATUS, Width::Half), (at::STATUS, Width::Double)],
 );

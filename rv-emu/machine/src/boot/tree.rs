@@ -152,7 +152,7 @@ impl Tree {
         }
     }
 
-    /// Two interrupts of every hart, as `interrupts-extended` has them.
+    /// These interrupts of every hart, as `interrupts-extended` has them.
     fn lines(&self, interrupts: &[u32]) -> Vec<u32> {
         let of_hart = |hart| interrupts.iter().flat_map(move |number| [intc_phandle(hart), *number]);
         (0..self.harts).flat_map(of_hart).collect()

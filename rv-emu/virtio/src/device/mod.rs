@@ -60,14 +60,6 @@ pub struct Counters {
     pub interrupts_suppressed: u64,
 }
 
-impl Counters {
-    /// Requests that came without a notification of their own: the driver was told that it need not,
-    /// or put several into one.
-    pub const fn kicks_saved(&self) -> u64 {
-        self.requests.saturating_sub(self.kicks)
-    }
-}
-
 /// A device of any type.
 pub trait Device {
     /// What it is, with all that it can do. A host that doesn't want to offer some of
@@ -86,8 +78,8 @@ pub trait Device {
     }
 
     /// Serves queue `index`: at most about `max` buffers (what belongs together isn't taken apart),
-    /// then publishes them. An error means that the
-    /// device is broken: [`Registers::fail`](crate::transport::mmio::Registers::fail).
+    /// then publishes them. An error means that the device is broken:
+    /// [`Registers::fail`](crate::transport::mmio::Registers::fail).
     fn serve<M: GuestMemory>(
         &mut self,
         index: u16,
@@ -181,15 +173,49 @@ fn serve_all<D: Device, M: GuestMemory, const QUIET: bool>(
     }
 }
 
-/// Publishes a batch, asks about the interrupt, and counts both.
-fn finish<M: GuestMemory>(queue: &mut Queue<M>, progress: &mut Progress, counters: &mut Counters) {
-    if progress.served == 0 {
-        return;
+/// What became of one request, frame or buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Done,
+    /// Nothing to do, or nothing can be done.
+    Idle,
+}
+
+/// Takes steps until one isn't done, or `max` are; the last one. Steps are what is limited, not buffers: what takes no
+/// buffer takes time.
+#[inline(always)]
+fn repeat(max: u32, mut step: impl FnMut() -> Result<Step, QueueError>) -> Result<Step, QueueError> {
+    for _ in 0..max {
+        let result = step();
+        if !matches!(result, Ok(Step::Done)) {
+            return result;
+        }
     }
-    queue.publish();
-    progress.interrupt = queue.needs_interrupt();
-    counters.requests += u64::from(progress.served);
-    counters.batches += 1;
-    counters.interrupts += u64::from(progress.interrupt);
-    counters.interrupts_suppressed += u64::from(!progress.interrupt);
+    Ok(Step::Done)
+}
+
+/// The end of [`Device::serve`], after the last step: publishes the batch, asks about the interrupt, and counts both. A
+/// queue in which something was wrong is dead.
+#[inline]
+fn finish<M: GuestMemory>(
+    last: Result<Step, QueueError>,
+    queue: &mut Queue<M>,
+    mut progress: Progress,
+    counters: &mut Counters,
+) -> Result<Progress, QueueError> {
+    if progress.served > 0 {
+        queue.publish();
+        progress.interrupt = queue.needs_interrupt();
+        counters.requests += u64::from(progress.served);
+        counters.batches += 1;
+        counters.interrupts += u64::from(progress.interrupt);
+        counters.interrupts_suppressed += u64::from(!progress.interrupt);
+    }
+    match last {
+        Ok(step) => Ok(Progress { more: step == Step::Done, ..progress }),
+        Err(error) => {
+            queue.break_off();
+            Err(error)
+        }
+    }
 }

@@ -90,19 +90,6 @@ pub trait GuestMemory {
         None
     }
 
-    /// Writes zeros.
-    fn write_zeros(&self, address: GuestAddress, len: u64) -> Result<(), MemoryError> {
-        const ZEROS: [u8; 256] = [0; 256];
-        let mut done = 0;
-        while done < len {
-            let step = (len - done).min(ZEROS.len() as u64);
-            let to = address.checked_add(done).ok_or(MemoryError { address, len })?;
-            self.write(to, &ZEROS[..step as usize])?;
-            done += step;
-        }
-        Ok(())
-    }
-
     /// Reads a few bytes.
     #[inline]
     fn read_array<const N: usize>(&self, address: GuestAddress) -> Result<[u8; N], MemoryError> {
@@ -114,33 +101,19 @@ pub trait GuestMemory {
     /// Reads a byte.
     #[inline]
     fn read_u8(&self, address: GuestAddress) -> Result<u8, MemoryError> {
-        let mut bytes = [0; 1];
-        self.read(address, &mut bytes)?;
-        Ok(bytes[0])
+        Ok(u8::from_le_bytes(self.read_array(address)?))
     }
 
     /// Reads a little-endian number.
     #[inline]
     fn read_u16(&self, address: GuestAddress) -> Result<u16, MemoryError> {
-        let mut bytes = [0; 2];
-        self.read(address, &mut bytes)?;
-        Ok(u16::from_le_bytes(bytes))
+        Ok(u16::from_le_bytes(self.read_array(address)?))
     }
 
     /// Reads a little-endian number.
     #[inline]
     fn read_u32(&self, address: GuestAddress) -> Result<u32, MemoryError> {
-        let mut bytes = [0; 4];
-        self.read(address, &mut bytes)?;
-        Ok(u32::from_le_bytes(bytes))
-    }
-
-    /// Reads a little-endian number.
-    #[inline]
-    fn read_u64(&self, address: GuestAddress) -> Result<u64, MemoryError> {
-        let mut bytes = [0; 8];
-        self.read(address, &mut bytes)?;
-        Ok(u64::from_le_bytes(bytes))
+        Ok(u32::from_le_bytes(self.read_array(address)?))
     }
 
     /// Writes a byte.

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! A driver that breaks the rules gets a [`QueueError`]: the queue is dead from then on, and the
-//! device has to say so ([`Registers::fail`](crate::transport::mmio::Registers::fail)). Work is bounded whatever is in the
-//! rings: a `pop` reads at most as many descriptors as the queue has, plus one table of at most
+//! device has to say so ([`Registers::fail`](crate::transport::mmio::Registers::fail)). Work is
+//! bounded whatever is in the rings: a `pop` reads at most as many descriptors as the queue has, plus one table of at most
 //! [`CHAIN_MAX`].
 
 mod chain;
@@ -217,8 +217,8 @@ impl<M: GuestMemory> Queue<M> {
         either!(self, queue => queue.pop(memory, chain))
     }
 
-    /// Takes the next request if it is one piece of memory to be read, as most frames to be sent are; that costs a fraction of
-    /// [`pop`](Self::pop). `None` for everything else, errors too: `pop` says what it is.
+    /// Takes the next request if it is one piece of memory to be read, as most frames to be sent are; that costs a
+    /// fraction of [`pop`](Self::pop). `None` for everything else, errors too: `pop` says what it is.
     #[inline]
     pub fn pop_piece(&mut self) -> Option<(Token, Segment)> {
         match self {

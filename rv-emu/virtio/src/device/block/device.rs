@@ -3,7 +3,7 @@
 use super::request::{Kind, Request, Status};
 use super::storage::{Storage, StorageError};
 use super::{DEVICE_ID, SECTOR, config, features};
-use crate::device::{Counters, Device, Progress, finish};
+use crate::device::{Counters, Device, Progress, Step, finish, repeat};
 use crate::memory::GuestMemory;
 use crate::queue::{CHAIN_MAX, Chain, Queue, QueueError, total_len};
 use crate::transport::mmio::{ConfigSpace, Identity, QUEUES_MAX};
@@ -116,16 +116,16 @@ impl<S: Storage> Block<S> {
             .with(config::WRITE_ZEROES_MAY_UNMAP, &[1])
     }
 
-    /// Serves one request; whether there was one.
+    /// Serves one request, if there is one.
     #[inline]
     fn serve_one<M: GuestMemory>(
         &mut self,
         queue: &mut Queue<M>,
         memory: &M,
         progress: &mut Progress,
-    ) -> Result<bool, QueueError> {
+    ) -> Result<Step, QueueError> {
         if !queue.pop(memory, &mut self.chain)? {
-            return Ok(false);
+            return Ok(Step::Idle);
         }
         let request = Request::take(&mut self.chain, memory)?;
         let outcome = match self.execute(&request, memory) {
@@ -140,7 +140,7 @@ impl<S: Storage> Block<S> {
         progress.served += 1;
         let room = total_len(self.chain.writable());
         request.complete(outcome.status, outcome.written, room, queue, memory)?;
-        Ok(true)
+        Ok(Step::Done)
     }
 
     #[inline]
@@ -305,19 +305,8 @@ impl<S: Storage> Device for Block<S> {
         max: u32,
     ) -> Result<Progress, QueueError> {
         let mut progress = Progress::default();
-        let mut result = Ok(true);
-        while progress.served < max && matches!(result, Ok(true)) {
-            result = self.serve_one(queue, memory, &mut progress);
-        }
-        progress.more = matches!(result, Ok(true));
-        finish(queue, &mut progress, &mut self.counters);
-        match result {
-            Ok(_) => Ok(progress),
-            Err(error) => {
-                queue.break_off();
-                Err(error)
-            }
-        }
+        let last = repeat(max, || self.serve_one(queue, memory, &mut progress));
+        finish(last, queue, progress, &mut self.counters)
     }
 
     fn counters(&self) -> &Counters {

@@ -162,6 +162,7 @@ pub trait ByteStore {
 }
 
 /// A disk from a [`ByteStore`], with a buffer of `N` bytes for what goes through.
+#[derive(Debug)]
 pub struct Buffered<T, const N: usize> {
     store: T,
     buffer: [u8; N],

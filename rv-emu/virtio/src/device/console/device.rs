@@ -1,7 +1,7 @@
 //! The console's behaviour.
 
 use super::{DEVICE_ID, RECEIVE, TRANSMIT, config, features};
-use crate::device::{Counters, Device, Progress, finish};
+use crate::device::{Counters, Device, Progress, Step, finish, repeat};
 use crate::memory::GuestMemory;
 use crate::queue::{Chain, Queue, QueueError, total_len};
 use crate::transport::mmio::{ConfigSpace, Identity};
@@ -74,9 +74,9 @@ impl<P: Port> Console<P> {
         queue: &mut Queue<M>,
         memory: &M,
         progress: &mut Progress,
-    ) -> Result<bool, QueueError> {
+    ) -> Result<Step, QueueError> {
         if !queue.pop(memory, &mut self.chain)? {
-            return Ok(false);
+            return Ok(Step::Idle);
         }
         let output = self.chain.gather(memory);
         let len = output.len();
@@ -89,7 +89,7 @@ impl<P: Port> Console<P> {
         self.counters.bytes_in += len;
         progress.bytes += len;
         progress.served += 1;
-        Ok(true)
+        Ok(Step::Done)
     }
 
     fn receive<M: GuestMemory>(
@@ -97,9 +97,9 @@ impl<P: Port> Console<P> {
         queue: &mut Queue<M>,
         memory: &M,
         progress: &mut Progress,
-    ) -> Result<bool, QueueError> {
+    ) -> Result<Step, QueueError> {
         if !self.port.has_input() || !queue.pop(memory, &mut self.chain)? {
-            return Ok(false);
+            return Ok(Step::Idle);
         }
         if total_len(self.chain.writable()) == 0 {
             return Err(QueueError::Request);
@@ -126,7 +126,7 @@ impl<P: Port> Console<P> {
         self.counters.bytes_out += u64::from(written);
         progress.bytes += u64::from(written);
         progress.served += 1;
-        Ok(true)
+        Ok(Step::Done)
     }
 }
 
@@ -166,23 +166,12 @@ impl<P: Port> Device for Console<P> {
         max: u32,
     ) -> Result<Progress, QueueError> {
         let mut progress = Progress::default();
-        let mut result = Ok(true);
-        while progress.served < max && result == Ok(true) {
-            result = match index {
-                RECEIVE => self.receive(queue, memory, &mut progress),
-                TRANSMIT => self.transmit(queue, memory, &mut progress),
-                _ => Ok(false),
-            };
-        }
-        progress.more = result == Ok(true);
-        finish(queue, &mut progress, &mut self.counters);
-        match result {
-            Ok(_) => Ok(progress),
-            Err(error) => {
-                queue.break_off();
-                Err(error)
-            }
-        }
+        let last = repeat(max, || match index {
+            RECEIVE => self.receive(queue, memory, &mut progress),
+            TRANSMIT => self.transmit(queue, memory, &mut progress),
+            _ => Ok(Step::Idle),
+        });
+        finish(last, queue, progress, &mut self.counters)
     }
 
     fn rearm<M: GuestMemory>(&mut self, index: u16, queue: &mut Queue<M>) -> bool {

@@ -2,7 +2,7 @@
 
 use super::checksum::Sum;
 use super::{DEVICE_ID, Header, Incoming, RECEIVE, SendError, TRANSMIT, Wire, config, features};
-use crate::device::{Counters, Device, Progress, finish};
+use crate::device::{Counters, Device, Progress, Step, finish, repeat};
 use crate::memory::{GuestAddress, GuestMemory};
 use crate::queue::{Chain, Gather, Mark, Queue, QueueError, Segment, Token, total_len};
 use crate::transport::mmio::{ConfigSpace, Identity};
@@ -54,14 +54,6 @@ pub struct Net<W> {
     refused: bool,
 }
 
-/// What became of one frame or buffer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
-    Done,
-    /// Nothing to do, or nothing can be done.
-    Idle,
-}
-
 /// Bytes of a received frame with header, on their way to the driver.
 struct Placing {
     header: [u8; Header::LEN],
@@ -106,12 +98,6 @@ impl<W: Wire> Net<W> {
     /// [`Identity::config`] to the registers.
     pub const fn set_link(&mut self, up: bool) {
         self.link_up = up;
-    }
-
-    /// Whether the driver takes frames with partial checksums. If not, the device completes them,
-    /// at the cost of one more pass over the frame.
-    pub const fn takes_partial_checksums(&self) -> bool {
-        self.has(features::GUEST_CSUM)
     }
 
     const fn has(&self, feature: u64) -> bool {
@@ -313,7 +299,8 @@ struct Sending<'a, W> {
 }
 
 impl<W: Wire> Sending<'_, W> {
-    /// Sends a frame that was taken from the queue, and gives its buffer back; without room on the wire, it is as if it hadn't been taken.
+    /// Sends a frame that was taken from the queue, and gives its buffer back; without room on the wire, it is as if it
+    /// hadn't been taken.
     #[inline(always)]
     fn send<M: GuestMemory>(
         &mut self,
@@ -436,33 +423,14 @@ impl<W: Wire> Device for Net<W> {
         max: u32,
     ) -> Result<Progress, QueueError> {
         let mut progress = Progress::default();
-        // Frames that are dropped take no buffer, but time: steps are what is limited.
-        let mut steps = 0;
         self.short_at = None;
         self.refused = false;
-        let result = loop {
-            if steps == max {
-                break Ok(Step::Done);
-            }
-            steps += 1;
-            let step = match index {
-                RECEIVE => self.receive(queue, memory, &mut progress),
-                TRANSMIT => self.transmit(queue, memory, &mut progress),
-                _ => Ok(Step::Idle),
-            };
-            if !matches!(step, Ok(Step::Done)) {
-                break step;
-            }
-        };
-        progress.more = result == Ok(Step::Done);
-        finish(queue, &mut progress, &mut self.counters);
-        match result {
-            Ok(_) => Ok(progress),
-            Err(error) => {
-                queue.break_off();
-                Err(error)
-            }
-        }
+        let last = repeat(max, || match index {
+            RECEIVE => self.receive(queue, memory, &mut progress),
+            TRANSMIT => self.transmit(queue, memory, &mut progress),
+            _ => Ok(Step::Idle),
+        });
+        finish(last, queue, progress, &mut self.counters)
     }
 
     fn rearm<M: GuestMemory>(&mut self, index: u16, queue: &mut Queue<M>) -> bool {
