@@ -208,8 +208,8 @@ impl Client {
         Poll::Busy
     }
 
-    /// The same without the socket.
-    #[inline]
+    /// The same without the socket. A function of its own, which finds everything through one pointer each.
+    #[inline(never)]
     fn udp_flow<D: Link>(&mut self, now: u64, device: &mut D) -> Poll {
         let Self { flow: Some(flow), options: Options { size, count, .. }, outcome, stack, .. } = self else {
             return Poll::Failed("no flow");

@@ -47,6 +47,29 @@ const PAD: usize = 8 - HEADERS % 8;
 #[repr(C, align(8))]
 struct Template([u8; PAD + HEADERS]);
 
+impl Template {
+    /// Copies them, by words where that goes (see [`put`]).
+    #[inline]
+    fn put(&self, to: &mut [u8; HEADERS]) {
+        const WORDS: usize = HEADERS / size_of::<u64>();
+        const { assert!(HEADERS == size_of::<u16>() + WORDS * size_of::<u64>()) };
+        let headers = &self.0[PAD..];
+        if to.as_ptr().addr() % align_of::<u64>() == PAD {
+            let (to, from): (*mut u16, *const u16) = (to.as_mut_ptr().cast(), headers.as_ptr().cast());
+            // SAFETY: as many bytes; both begin two bytes before a word.
+            unsafe {
+                to.write(from.read());
+                let (to, from): (*mut u64, *const u64) = (to.add(1).cast(), from.add(1).cast());
+                for index in 0..WORDS {
+                    to.add(index).write(from.add(index).read());
+                }
+            }
+        } else {
+            to.copy_from_slice(headers);
+        }
+    }
+}
+
 /// A flow of datagrams.
 #[derive(Clone, Debug)]
 pub struct Flow {
@@ -90,7 +113,7 @@ impl Flow {
         let partial = Partial { start: (ETHERNET + IPV4) as u16, offset: CHECKSUM as u16 };
         device.send(HEADERS + self.size, partial, |frame| {
             let Some((headers, payload)) = frame.split_first_chunk_mut::<HEADERS>() else { return };
-            headers.copy_from_slice(&self.template.0[PAD..]);
+            self.template.put(headers);
             if let Some((first, payload)) = payload.split_first_chunk_mut::<HEADER_SIZE>() {
                 put(first, head);
                 payload.copy_from_slice(rest);

@@ -65,8 +65,9 @@ fn same_words<T: Copy + PartialEq>(left: &[u8], right: &[u8]) -> bool {
     let ((left_rounds, left_words_rest), (right_rounds, right_words_rest)) =
         (left_words.as_chunks::<8>(), right_words.as_chunks::<8>());
     let round = |(left, right): (&[T; 8], &[T; 8])| (0..8).all(|index| left[index] == right[index]);
-    let words = left_rounds.iter().zip(right_rounds).all(round) && left_words_rest == right_words_rest;
-    words && left == right && left_rest == right_rest && left_words.len() == right_words.len()
+    let rest = left_words_rest.iter().zip(right_words_rest).all(|(left, right)| left == right);
+    let words = left_rounds.iter().zip(right_rounds).all(round) && rest && left_words.len() == right_words.len();
+    words && left == right && left_rest == right_rest
 }
 
 #[cfg(test)]

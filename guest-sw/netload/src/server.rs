@@ -141,15 +141,16 @@ impl Server {
         let mut any = false;
         for _ in 0..BURST {
             // One frame at a time: the sockets never have more than they have room for.
-            let taken = self.stack.take_in(now, device);
-            self.serve_udp();
-            self.serve_tcp();
-            let sent = self.stack.send_out(now, device);
-            any |= taken | sent;
-            if !(taken || sent) {
+            if !self.stack.take_in(now, device) {
                 break;
             }
+            any = true;
+            self.serve_udp();
+            self.serve_tcp();
         }
+        self.serve_tcp();
+        // Answers go once a burst, for which there is room: most frames of a stream have none.
+        any |= self.stack.send_out(now, device);
         if any { Poll::Busy } else { Poll::Waiting(self.stack.deadline(now, None)) }
     }
 

@@ -21,6 +21,8 @@ const MERGEABLE: u64 = 1 << 15;
 
 /// Bytes of the header in front of each frame.
 const HEADER_SIZE: usize = 12;
+/// Buffers that are taken back in one go when there is no free one.
+const RECLAIM_MAX: usize = 32;
 const NEEDS_CHECKSUM: u8 = 1;
 const DATA_VALID: u8 = 2;
 
@@ -390,14 +392,23 @@ impl Transmitter {
     #[inline]
     pub fn has_room(&mut self) -> Result<bool, Error> {
         if self.half.queue.next_token().is_none() {
-            self.reclaim()?;
+            // A few: the device has others to go on with meanwhile.
+            self.take_back(RECLAIM_MAX)?;
         }
         Ok(self.half.queue.next_token().is_some())
     }
 
     /// Takes back all buffers that the device is done with.
     pub fn reclaim(&mut self) -> Result<(), Error> {
-        while self.half.queue.pop()?.is_some() {
+        self.take_back(usize::MAX)
+    }
+
+    #[inline(never)]
+    fn take_back(&mut self, max: usize) -> Result<(), Error> {
+        for _ in 0..max {
+            if self.half.queue.pop()?.is_none() {
+                break;
+            }
             self.in_flight -= 1;
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! Guest memory as its host sees it: pieces of the host's own address space.
 
-use core::ptr;
 use core::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
+use core::{array, ptr};
 
 use rv_virtio::memory::{GuestAddress, GuestMemory, MemoryError, Region};
 
@@ -86,6 +86,17 @@ impl<P: Pieces> GuestMemory for Memory<P> {
                 Ok(bytes)
             }
         }
+    }
+
+    #[inline(always)]
+    fn head<const N: usize>(&self, address: GuestAddress, len: usize) -> Option<([u16; N], Option<*const u8>)> {
+        let (from, count) = self.0.piece(address, len)?;
+        if count < len || len < 2 * N || !(from as usize).is_multiple_of(2) {
+            return None;
+        }
+        // SAFETY: so many bytes of memory that nobody has references to, aligned. Atomic, or the compiler finds that bytes do as well.
+        let half = |index| unsafe { AtomicU16::from_ptr(from.cast::<u16>().add(index)) }.load(Ordering::Relaxed);
+        Some((array::from_fn(|index| u16::from_le(half(index))), Some(from.cast_const())))
     }
 
     #[inline(always)]

@@ -37,32 +37,26 @@ impl<W: FnMut()> Port<W> {
 /// `to` is the place of one.
 #[inline(always)]
 unsafe fn write_header(header: &Header, to: *mut u8) {
-    let bytes = header.to_bytes();
     if (to as usize).is_multiple_of(2) {
-        let (pairs, _) = bytes.as_chunks::<2>();
-        for (index, &pair) in pairs.iter().enumerate() {
+        for (index, half) in header.to_halves().into_iter().enumerate() {
             // SAFETY: inside of the header, and aligned.
-            let half = unsafe { AtomicU16::from_ptr(to.cast::<u16>().add(index)) };
+            let place = unsafe { AtomicU16::from_ptr(to.cast::<u16>().add(index)) };
             // Atomic, or the compiler finds that bytes do as well.
-            half.store(u16::from_ne_bytes(pair), Ordering::Relaxed);
+            place.store(half.to_le(), Ordering::Relaxed);
         }
     } else {
         // SAFETY: as the caller promises.
-        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), to, Header::LEN) };
+        unsafe { ptr::copy_nonoverlapping(header.to_bytes().as_ptr(), to, Header::LEN) };
     }
 }
 
 /// Copies a frame to `to`, which has room for it.
 #[inline(always)]
 fn collect<M: GuestMemory>(frame: &Gather<'_, M>, to: *mut u8) -> Result<(), MemoryError> {
-    if let [segment] = frame.segments() {
-        let len = segment.len as usize;
-        let whole = frame.memory().pointer(segment.address, len).filter(|(_, count)| *count == len);
-        if let Some((from, _)) = whole {
-            // SAFETY: guest memory that nobody has references to, into the frame's place.
-            unsafe { ptr::copy_nonoverlapping(from, to, len) };
-            return Ok(());
-        }
+    if let Some(from) = frame.place() {
+        // SAFETY: guest memory that nobody has references to, into the frame's place.
+        unsafe { ptr::copy_nonoverlapping(from, to, frame.len() as usize) };
+        return Ok(());
     }
     collect_pieces(frame, to)
 }

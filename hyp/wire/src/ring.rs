@@ -95,22 +95,28 @@ fn room(len: usize) -> usize {
 /// A place for a frame that is not sent yet.
 #[derive(Debug)]
 pub struct Place {
-    pointer: *mut u8,
-    start: u32,
+    /// The frame's prefix.
+    prefix: *mut u8,
     len: u32,
     shift: u32,
+    /// The position behind the frame.
+    end: u32,
 }
 
 impl Place {
     /// Where the frame's bytes go.
     pub fn pointer(&self) -> *mut u8 {
-        self.pointer
+        self.prefix.wrapping_add(PREFIX + self.shift as usize)
     }
 }
 
 /// The sending end of a ring.
 #[derive(Debug)]
-pub struct Producer(Ring);
+pub struct Producer {
+    ring: Ring,
+    /// Bytes known to be free.
+    free: usize,
+}
 
 impl Producer {
     /// # Safety
@@ -118,7 +124,7 @@ impl Producer {
     /// touched through these two only.
     pub(crate) unsafe fn new(memory: *mut u8, size: usize) -> Producer {
         // SAFETY: as the caller promises.
-        Producer(unsafe { Ring::new(memory, size, PRODUCED) })
+        Producer { ring: unsafe { Ring::new(memory, size, PRODUCED) }, free: 0 }
     }
 
     /// Sends a frame of `len` bytes, which `fill` writes to the pointer that it gets; that is aligned as the address `like` is, modulo 8. `None` if there is no room or the frame is too long, and
@@ -144,66 +150,72 @@ impl Producer {
     #[inline(always)]
     pub fn begin(&mut self, len: usize, like: usize) -> Option<Place> {
         let shift = like % WORD;
-        let start = match self.reserve(len, shift) {
-            Some(start) => start,
-            None => self.stall(len, shift)?,
-        };
-        let pointer = self.0.place(self.0.offset(start) + PREFIX + shift, len);
-        Some(Place { pointer, start, len: len as u32, shift: shift as u32 })
+        match self.reserve(len, shift) {
+            None => self.stall(len, shift),
+            place => place,
+        }
     }
 
     /// Asks to be told of room, and looks once more: one of both sides sees the other.
     #[cold]
-    fn stall(&mut self, len: usize, shift: usize) -> Option<u32> {
+    fn stall(&mut self, len: usize, shift: usize) -> Option<Place> {
         if len > FRAME_MAX {
             return None;
         }
-        self.0.word(STALLED).store(1, Ordering::Relaxed);
+        self.ring.word(STALLED).store(1, Ordering::Relaxed);
         fence(Ordering::SeqCst);
-        let start = self.reserve(len, shift);
-        if start.is_some() {
-            self.0.word(STALLED).store(0, Ordering::Relaxed);
+        let place = self.reserve(len, shift);
+        if place.is_some() {
+            self.ring.word(STALLED).store(0, Ordering::Relaxed);
         }
-        start
+        place
     }
 
     /// The second half: sends what was written to the place. Whether the other side sleeps and must be woken.
     #[inline(always)]
     pub fn commit(&mut self, place: Place) -> bool {
-        let Place { start, len, shift, .. } = place;
-        self.0.prefix(self.0.offset(start)).store(u64::from(len) | u64::from(shift) << 32, Ordering::Relaxed);
-        self.0.own = start.wrapping_add(room((shift + len) as usize) as u32);
-        self.0.word(PRODUCED).store(self.0.own, Ordering::Release);
+        let Place { prefix, len, shift, end } = place;
+        // SAFETY: aligned, and inside of the ring.
+        let prefix = unsafe { AtomicU64::from_ptr(prefix.cast()) };
+        prefix.store(u64::from(len) | u64::from(shift) << 32, Ordering::Relaxed);
+        self.free = self.free.saturating_sub(end.wrapping_sub(self.ring.own) as usize);
+        self.ring.own = end;
+        self.ring.word(PRODUCED).store(self.ring.own, Ordering::Release);
         // The flag is read after the position is visible: one of both sides sees the other (see `prepare_to_wait`).
         fence(Ordering::SeqCst);
-        self.0.word(WAITING).load(Ordering::Relaxed) != 0
+        self.ring.word(WAITING).load(Ordering::Relaxed) != 0
     }
 
-    /// Position of a frame of `len` bytes, if there is room for it in one piece.
+    /// A place for a frame of `len` bytes, if there is room for it in one piece.
     #[inline(always)]
-    fn reserve(&mut self, len: usize, shift: usize) -> Option<u32> {
+    fn reserve(&mut self, len: usize, shift: usize) -> Option<Place> {
         if len > FRAME_MAX {
             return None;
         }
         let room = room(shift + len);
-        let offset = self.0.offset(self.0.own);
-        let to_end = self.0.capacity - offset;
+        let mut offset = self.ring.offset(self.ring.own);
+        let to_end = self.ring.capacity - offset;
         let skipped = if room > to_end { to_end } else { 0 };
-        if !self.has_room(skipped + room) {
+        if self.free < skipped + room && self.look() < skipped + room {
             return None;
         }
         if skipped > 0 {
-            self.0.prefix(offset).store(SKIP.into(), Ordering::Relaxed);
+            self.ring.prefix(offset).store(SKIP.into(), Ordering::Relaxed);
+            offset = 0;
         }
-        Some(self.0.own.wrapping_add(skipped as u32))
+        // SAFETY: what is free is no more than there is, so the room ends within the ring.
+        let prefix = unsafe { self.ring.memory.add(HEADER + offset) };
+        let end = self.ring.own.wrapping_add((skipped + room) as u32);
+        Some(Place { prefix, len: len as u32, shift: shift as u32, end })
     }
 
-    fn has_room(&mut self, wanted: usize) -> bool {
-        let free = |ring: &Ring| ring.capacity.saturating_sub(ring.own.wrapping_sub(ring.seen) as usize);
-        if free(&self.0) < wanted {
-            self.0.seen = self.0.word(CONSUMED).load(Ordering::Acquire);
-        }
-        free(&self.0) >= wanted
+    /// Looks how far the other side is; how much is free now.
+    fn look(&mut self) -> usize {
+        let Ring { own, capacity, .. } = self.ring;
+        let consumed = self.ring.word(CONSUMED).load(Ordering::Acquire);
+        // Whatever the other side says, no more is free than there is.
+        self.free = capacity.saturating_sub(own.wrapping_sub(consumed) as usize);
+        self.free
     }
 }
 

@@ -98,6 +98,16 @@ pub trait GuestMemory {
         Ok(bytes)
     }
 
+    /// The little-endian numbers at the beginning of `len` bytes, and where all those are for the host, if that is known:
+    /// for what comes often and is small, in one look at the address. `None` is not yet an error: what isn't aligned, say,
+    /// may be left to [`read`](Self::read).
+    #[inline]
+    fn head<const N: usize>(&self, address: GuestAddress, len: usize) -> Option<([u16; N], Option<*const u8>)> {
+        let mut halves = [[0; 2]; N];
+        self.read(address, halves.as_flattened_mut().get_mut(..len)?).ok()?;
+        Some((halves.map(u16::from_le_bytes), None))
+    }
+
     /// Reads a byte.
     #[inline]
     fn read_u8(&self, address: GuestAddress) -> Result<u8, MemoryError> {

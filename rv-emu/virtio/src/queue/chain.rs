@@ -1,6 +1,8 @@
 //! A request as the driver describes it: pieces of guest memory, first those to read, then those to
 //! write.
 
+use core::slice;
+
 use crate::memory::{GuestAddress, GuestMemory, MemoryError};
 
 use super::{QueueError, Token};
@@ -105,7 +107,7 @@ impl Chain {
     /// The memory to read, with copying on top.
     #[inline]
     pub fn gather<'a, M: GuestMemory>(&'a self, memory: &'a M) -> Gather<'a, M> {
-        Gather { memory, segments: self.readable() }
+        Gather::new(memory, self.readable())
     }
 
     /// Reads the first `N` bytes of what is to be read and takes them off the chain; `None` when
@@ -242,12 +244,25 @@ pub fn total_len(segments: &[Segment]) -> u64 {
 pub struct Gather<'a, M> {
     memory: &'a M,
     segments: &'a [Segment],
+    /// Where the host has all of it, if it is in one piece and somebody has looked.
+    place: Option<*const u8>,
 }
 
 impl<'a, M: GuestMemory> Gather<'a, M> {
     /// From its parts.
     pub const fn new(memory: &'a M, segments: &'a [Segment]) -> Self {
-        Self { memory, segments }
+        Self { memory, segments, place: None }
+    }
+
+    /// One piece, which [`GuestMemory::pointer`] has found at `place` as a whole, or not.
+    #[inline(always)]
+    pub const fn located(memory: &'a M, segment: &'a Segment, place: Option<*const u8>) -> Self {
+        Self { memory, segments: slice::from_ref(segment), place }
+    }
+
+    /// Where the host has all the bytes one behind the other, if that is known.
+    pub const fn place(&self) -> Option<*const u8> {
+        self.place
     }
 
     /// Where the pieces are.

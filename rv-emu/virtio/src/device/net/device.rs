@@ -116,6 +116,30 @@ impl<W: Wire> Net<W> {
             .with(config::MTU, &self.options.mtu.to_le_bytes())
     }
 
+    /// Sends frames of the driver's. A function of its own, so that its loop has all registers for itself.
+    #[inline(never)]
+    fn transmit_all<M: GuestMemory>(
+        &mut self,
+        queue: &mut Queue<M>,
+        memory: &M,
+        max: u32,
+        progress: &mut Progress,
+    ) -> Result<Step, QueueError> {
+        repeat(max, || self.transmit(queue, memory, progress))
+    }
+
+    /// Puts frames into the driver's buffers. As above.
+    #[inline(never)]
+    fn receive_all<M: GuestMemory>(
+        &mut self,
+        queue: &mut Queue<M>,
+        memory: &M,
+        max: u32,
+        progress: &mut Progress,
+    ) -> Result<Step, QueueError> {
+        repeat(max, || self.receive(queue, memory, progress))
+    }
+
     /// Sends one frame of the driver's.
     #[inline]
     fn transmit<M: GuestMemory>(
@@ -125,20 +149,18 @@ impl<W: Wire> Net<W> {
         progress: &mut Progress,
     ) -> Result<Step, QueueError> {
         let mark = queue.mark();
-        match queue.pop_piece() {
-            Some((token, piece)) if piece.len as usize > Header::LEN => {
-                let header = memory.read_array(piece.address)?;
-                let frame = Segment::new(piece.at(Header::LEN as u32), piece.len - Header::LEN as u32);
-                let frame = Gather::new(memory, core::slice::from_ref(&frame));
-                self.split().0.send(header, &frame, (mark, token), queue, progress)
-            }
-            piece => {
-                if piece.is_some() {
-                    queue.rewind(mark);
-                }
-                self.transmit_chain(queue, memory, progress)
-            }
-        }
+        let Some((token, piece)) = queue.pop_piece() else {
+            return self.transmit_chain(queue, memory, progress);
+        };
+        let Some((header, place)) = memory.head(piece.address, piece.len as usize) else {
+            queue.rewind(mark);
+            return self.transmit_chain(queue, memory, progress);
+        };
+        let header = Header::from_halves(header);
+        let frame = Segment::new(piece.at(Header::LEN as u32), piece.len - Header::LEN as u32);
+        let place = place.map(|place| place.wrapping_add(Header::LEN));
+        let frame = Gather::located(memory, &frame, place);
+        self.split().0.send(header, &frame, (mark, token), queue, progress)
     }
 
     /// The same for a frame in any pieces.
@@ -153,7 +175,7 @@ impl<W: Wire> Net<W> {
         if !queue.pop(memory, &mut self.chain)? {
             return Ok(Step::Idle);
         }
-        let header = self.chain.take_header(memory)?.ok_or(QueueError::Request)?;
+        let header = Header::from_bytes(self.chain.take_header(memory)?.ok_or(QueueError::Request)?);
         let token = self.chain.token();
         let (mut sending, chain) = self.split();
         sending.send(header, &chain.gather(memory), (mark, token), queue, progress)
@@ -304,13 +326,12 @@ impl<W: Wire> Sending<'_, W> {
     #[inline(always)]
     fn send<M: GuestMemory>(
         &mut self,
-        header: [u8; Header::LEN],
+        mut header: Header,
         frame: &Gather<'_, M>,
         (mark, token): (Mark, Token),
         queue: &mut Queue<M>,
         progress: &mut Progress,
     ) -> Result<Step, QueueError> {
-        let mut header = Header::from_bytes(header);
         // "The device MUST ignore flag bits that it does not recognize."
         header.flags &= self.flags;
         let len = frame.len();
@@ -425,11 +446,11 @@ impl<W: Wire> Device for Net<W> {
         let mut progress = Progress::default();
         self.short_at = None;
         self.refused = false;
-        let last = repeat(max, || match index {
-            RECEIVE => self.receive(queue, memory, &mut progress),
-            TRANSMIT => self.transmit(queue, memory, &mut progress),
+        let last = match index {
+            RECEIVE => self.receive_all(queue, memory, max, &mut progress),
+            TRANSMIT => self.transmit_all(queue, memory, max, &mut progress),
             _ => Ok(Step::Idle),
-        });
+        };
         finish(last, queue, progress, &mut self.counters)
     }
 

@@ -1,5 +1,7 @@
 //! `struct virtio_net_hdr`.
 
+use core::array;
+
 /// What comes before a frame in its buffer, in either direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Header {
@@ -21,7 +23,9 @@ pub struct Header {
 
 impl Header {
     /// Its bytes in memory.
-    pub const LEN: usize = 12;
+    pub const LEN: usize = 2 * Self::HALVES;
+    /// The same as 16-bit numbers.
+    pub const HALVES: usize = 6;
     /// Of `flags`: the checksum is partial, and the other end is to complete it.
     pub const NEEDS_CSUM: u8 = 1;
     /// Of `flags`: the checksum is known to be right.
@@ -31,30 +35,35 @@ impl Header {
     /// Offset of `num_buffers`.
     pub const NUM_BUFFERS: u64 = 10;
 
-    /// From memory.
+    /// From memory, as the little-endian numbers that it is made of; the first one is two bytes.
     #[inline]
-    pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
-        let [flags, gso_type, h0, h1, g0, g1, s0, s1, o0, o1, n0, n1] = bytes;
-        Self {
-            flags,
-            gso_type,
-            hdr_len: u16::from_le_bytes([h0, h1]),
-            gso_size: u16::from_le_bytes([g0, g1]),
-            csum_start: u16::from_le_bytes([s0, s1]),
-            csum_offset: u16::from_le_bytes([o0, o1]),
-            num_buffers: u16::from_le_bytes([n0, n1]),
-        }
+    pub const fn from_halves(
+        [first, hdr_len, gso_size, csum_start, csum_offset, num_buffers]: [u16; Self::HALVES],
+    ) -> Self {
+        let [flags, gso_type] = first.to_le_bytes();
+        Self { flags, gso_type, hdr_len, gso_size, csum_start, csum_offset, num_buffers }
+    }
+
+    /// From memory.
+    pub fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
+        let (pairs, _) = bytes.as_chunks::<2>();
+        Self::from_halves(array::from_fn(|index| u16::from_le_bytes(pairs[index])))
+    }
+
+    /// As it is in memory, in the same numbers.
+    #[inline]
+    pub const fn to_halves(&self) -> [u16; Self::HALVES] {
+        let first = u16::from_le_bytes([self.flags, self.gso_type]);
+        [first, self.hdr_len, self.gso_size, self.csum_start, self.csum_offset, self.num_buffers]
     }
 
     /// As it is in memory.
-    #[inline]
-    pub const fn to_bytes(&self) -> [u8; Self::LEN] {
-        let [h0, h1] = self.hdr_len.to_le_bytes();
-        let [g0, g1] = self.gso_size.to_le_bytes();
-        let [s0, s1] = self.csum_start.to_le_bytes();
-        let [o0, o1] = self.csum_offset.to_le_bytes();
-        let [n0, n1] = self.num_buffers.to_le_bytes();
-        [self.flags, self.gso_type, h0, h1, g0, g1, s0, s1, o0, o1, n0, n1]
+    pub fn to_bytes(&self) -> [u8; Self::LEN] {
+        let mut bytes = [0; Self::LEN];
+        for (pair, half) in bytes.as_chunks_mut::<2>().0.iter_mut().zip(self.to_halves()) {
+            *pair = half.to_le_bytes();
+        }
+        bytes
     }
 
     /// Where the checksum is in the frame, if it is partial.
