@@ -187,6 +187,8 @@ fn s7_the_cache_and_its_fence() {
         (hveifence::veirq(VMID, 3), true),
         (hveifence::veirq(VMID, 4), false),
         (hveifence::veirq(VMID + 1, 3), false),
+        // A VEIRQ without a VMID limits nothing.
+        (hveifence::BY_VEIRQ | 4, true),
     ] {
         let mut bench = Bench::vei();
         assert_eq!(bench.send(Mode::HS, 3), MISS);
@@ -225,6 +227,29 @@ fn the_cache_has_a_size() {
         assert_eq!(bench.counter("vei_map_hits"), hits, "size {size}");
         assert_eq!(bench.counter("vei_map_misses"), 8 - hits);
     }
+}
+
+/// A fence of one mapping leaves the others in the order in which they came.
+#[test]
+fn after_a_fence_the_oldest_mapping_goes_first() {
+    let mut bench = Bench::with(Config { map_cache: 3, ..Config::default() }).prepared();
+    for veirq in 1..=6 {
+        bench.map(veirq, supervisor(1));
+    }
+    let mut hits = |veirqs: &[u64]| {
+        let before = bench.counter("vei_map_hits");
+        for &veirq in veirqs {
+            assert_eq!(bench.send(Mode::HS, veirq), None);
+            if veirq == 4 {
+                bench.set(csr::HVEIFENCE, hveifence::veirq(VMID, 2));
+            }
+        }
+        bench.counter("vei_map_hits") - before
+    };
+    // 2, 3 and 4 are there, then 3 and 4; 6 takes the place of 3.
+    assert_eq!(hits(&[1, 2, 3, 4, 5, 6]), 0);
+    assert_eq!(hits(&[4, 5, 6]), 3);
+    assert_eq!(hits(&[3]), 0);
 }
 
 /// Costs are charged: the sender's way, not the wire.

@@ -307,6 +307,7 @@ fn caching() -> Vec<Case> {
     let stores = |case: Case, value: u64| case.li(A3, value).runs(&[asm::sd(A3, A2, 0), asm::fence(0xff)]);
     for (name, fence) in [
         ("all", hveifence::ALL),
+        ("a VEIRQ of no VMID, which is all", hveifence::BY_VEIRQ | 9),
         ("the VMID", hveifence::vmid(VMID as u16)),
         ("the VEIRQ", hveifence::veirq(VMID as u16, VEIRQ as u16)),
     ] {
