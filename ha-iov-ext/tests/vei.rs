@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::vei::{CONTEXTS, DIRECTORY, MAP, VMID, context, supervisor, user};
+use common::vei::{CONTEXTS, CSRS, DIRECTORY, MAP, VMID, context, supervisor, user};
 use common::{Bench, CODE};
 use ha_iov_ext::fields::{hveictl, hveidir, hveifence, sip, topvei};
 use ha_iov_ext::model::{Config, Prices};
@@ -384,26 +384,7 @@ fn state_can_be_saved_and_put_back() {
 #[test]
 fn without_vei_its_state_is_gone() {
     let mut bench = Bench::with(Config { vei: false, ..Config::default() });
-    let numbers = [
-        csr::UTOPVEI,
-        csr::VEISEND,
-        csr::HVEICTL,
-        csr::HVEIDIR,
-        csr::HUCT,
-        csr::HUCPEND,
-        csr::HVSLOT,
-        csr::HUCUR,
-        csr::HVEIFENCE,
-        csr::SUSCRATCH,
-        csr::SUTVEC,
-        csr::SUUSCRATCH,
-        csr::SUEPC,
-        csr::SUESTAT,
-        csr::HUSAVE,
-        csr::SUATP,
-        csr::STOPVEI,
-    ];
-    for number in numbers {
+    for number in CSRS {
         for mode in Mode::ALL {
             let raised = bench.raises(mode, csrrs(A0, number, ZERO));
             assert_eq!(raised.map(|(_, code)| code), Some(ILLEGAL_INSTRUCTION), "{number:#x} in {mode:?}");
