@@ -1,13 +1,15 @@
 //! The machine's own disk behind a guest's: the host drives it, and what the guest writes is in the host's file.
 
+mod boot;
+
 use std::fs;
 use std::path::PathBuf;
 
-use benches::{archive, images};
+use benches::images;
 use ha_iov_ext::model::{Config, Haiov};
 use rv_devices::VirtioSlot;
 use rv_devices::virtio::{Drive, DriveId, FileDisk};
-use rv_machine::{CostModel, Image, Limits, Machine, MachineConfig, Software, Stop};
+use rv_machine::{CostModel, MachineConfig, Stop};
 
 const HARTS: usize = 2;
 const DISK_SIZE: u64 = 8 << 20;
@@ -47,7 +49,7 @@ fn boot(kernel: &[u8], files: &[(&str, &[u8])], append: &str, drive: Option<Driv
     let costs = CostModel::built_in("default").unwrap();
     let time = costs.disk_time();
     let slot = |drive| VirtioSlot::with_disk(drive, DriveId::new("real").unwrap(), time);
-    let mut machine = Machine::new(MachineConfig {
+    let config = MachineConfig {
         harts: HARTS,
         memory: 512 << 20,
         costs,
@@ -55,20 +57,8 @@ fn boot(kernel: &[u8], files: &[(&str, &[u8])], append: &str, drive: Option<Driv
         // Not in the first slot: the kernel has to look for it.
         virtio: drive.map(|drive| vec![VirtioSlot::empty(), slot(drive)]).unwrap_or_default(),
         ..MachineConfig::default()
-    })
-    .unwrap();
-    let image = |name: &str, bytes: &[u8]| Some(Image::parse(name, bytes.to_vec()).unwrap());
-    let software = Software {
-        bios: image("firmware", images::FIRMWARE),
-        kernel: image("kernel", kernel),
-        initrd: (!files.is_empty()).then(|| archive::cpio(files)),
-        append: Some(append.to_owned()),
     };
-    machine.load(&software).unwrap();
-    let stop = machine.run(&Limits { max_insns: Some(INSNS_MAX), slice: None });
-    let mut output = Vec::new();
-    machine.drain_output(&mut output);
-    (stop, String::from_utf8_lossy(&output).into_owned())
+    boot::run(&mut boot::machine(config, kernel, files, append), INSNS_MAX)
 }
 
 fn hosted(words: &str, drive: Option<Drive>) -> (Stop, String) {

@@ -1,13 +1,17 @@
 //! The hypervisor's kernel as its user programs see it: every system call, hostile ones too, and a thousand guests that come and go.
 
-use benches::{archive, images};
+mod boot;
+
+use benches::images;
 use ha_iov_ext::model::{Config, Haiov};
 use rv_isa::IsaSet;
-use rv_machine::{CostModel, Image, Limits, Machine, MachineConfig, Software, Stop};
+use rv_machine::{CostModel, MachineConfig, Stop};
 
 /// Guests of the churn: all of them where that takes a moment only.
 const GUESTS: u64 = if cfg!(debug_assertions) { 60 } else { 1000 };
 const SEED: u64 = 20_261_121;
+/// A run that takes more has gone astray.
+const INSNS_MAX: u64 = 5_000_000_000;
 
 struct Host {
     harts: usize,
@@ -28,21 +32,11 @@ fn run(host: &Host, program: &str, bytes: &[u8], arguments: &str) -> String {
     };
     match host.isa {
         Some(isa) => config.isa = IsaSet::parse(isa).unwrap(),
-        None => config.extensions = Box::new(|_| vec![Box::new(Haiov::new(Config::default()))]),
+        None => config.extensions = Haiov::machine(Config::default(), host.harts),
     }
-    let mut machine = Machine::new(config).unwrap();
-    let image = |name: &str, bytes: &[u8]| Some(Image::parse(name, bytes.to_vec()).unwrap());
-    let software = Software {
-        bios: image("firmware", images::FIRMWARE),
-        kernel: image("hyp", images::HYP),
-        initrd: Some(archive::cpio(&[(program, bytes)])),
-        append: Some(format!("init={program} {arguments}")),
-    };
-    machine.load(&software).unwrap();
-    let stop = machine.run(&Limits { max_insns: Some(5_000_000_000), slice: None });
-    let mut output = Vec::new();
-    machine.drain_output(&mut output);
-    let output = String::from_utf8_lossy(&output).into_owned();
+    let append = format!("init={program} {arguments}");
+    let mut machine = boot::machine(config, images::HYP, &[(program, bytes)], &append);
+    let (stop, output) = boot::run(&mut machine, INSNS_MAX);
     assert_eq!(stop, Stop::Exit(0), "{} harts, {:?}: {output}", host.harts, host.isa);
     // The kernel compares all that it has with what it had at the start.
     assert!(!output.contains("not given back") && !output.contains("at the end"), "something leaked: {output}");

@@ -1,8 +1,10 @@
 //! cost-model 5.5, check 1: what a hypercall costs on this host must lie between what DuVisor and KVM need on a comparable core.
 
-use benches::{archive, images};
+mod boot;
+
+use benches::images;
 use rv_isa::asm::{self, A0, A6, A7, S0, ZERO};
-use rv_machine::{CostModel, Image, Limits, Machine, MachineConfig, Software, Stop};
+use rv_machine::{CostModel, MachineConfig, Stop};
 
 /// A guest that asks for the version of the SBI `calls` times, reports that it is done, and powers off.
 fn guest(calls: i32) -> Vec<u8> {
@@ -30,21 +32,13 @@ fn guest(calls: i32) -> Vec<u8> {
 /// Cycles from the guest's start to its report.
 fn cycles(calls: i32) -> u64 {
     let costs = CostModel::built_in("default").unwrap();
-    let mut machine =
-        Machine::new(MachineConfig { harts: 4, memory: 1 << 30, costs, ..MachineConfig::default() }).unwrap();
-    let image = |name: &str, bytes: &[u8]| Some(Image::parse(name, bytes.to_vec()).unwrap());
-    let software = Software {
-        bios: image("firmware", images::FIRMWARE),
-        kernel: image("hyp", images::HYP),
-        initrd: Some(archive::cpio(&[("vmm", images::VMM), ("guest", &guest(calls))])),
-        append: Some("mech=emulate lines=0 guest-memory=64 console=capture".to_owned()),
-    };
-    machine.load(&software).unwrap();
-    let stop = machine.run(&Limits { max_insns: Some(500_000_000), slice: None });
-    let mut output = Vec::new();
-    machine.drain_output(&mut output);
+    let config = MachineConfig { harts: 4, memory: 1 << 30, costs, ..MachineConfig::default() };
+    let files = [("vmm", images::VMM), ("guest", &guest(calls)[..])];
+    let append = "mech=emulate lines=0 guest-memory=64 console=capture";
+    let mut machine = boot::machine(config, images::HYP, &files, append);
+    let (stop, output) = boot::run(&mut machine, 500_000_000);
     // The guest reports nothing that could be compared, so the monitor's verdict doesn't matter here.
-    assert!(matches!(stop, Stop::Exit(_)), "{stop:?}: {}", String::from_utf8_lossy(&output));
+    assert!(matches!(stop, Stop::Exit(_)), "{stop:?}: {output}");
     let at = |number| machine.snapshots().iter().find(|(marker, _)| *marker == number).map(|(_, at)| at.cycles);
     at(2).expect("the guest's report") - at(1).expect("the guest's start")
 }

@@ -1,10 +1,12 @@
 //! VEI and HCS under the hypervisor: `veitest` as the initial process, on the machine with the extension, in both profiles. What it can see it
 //! checks itself; here the machine's own counters are looked at.
 
-use benches::{archive, images};
+mod boot;
+
+use benches::images;
 use ha_iov_ext::model::{Config, Haiov};
 use rv_hart::{Counters, Mode};
-use rv_machine::{CostModel, Image, Limits, Machine, MachineConfig, Report, Software, Stop};
+use rv_machine::{CostModel, Machine, MachineConfig, Report, Stop};
 
 const HARTS: usize = 4;
 /// A run that takes more has gone astray.
@@ -12,26 +14,16 @@ const INSNS_MAX: u64 = 1_500_000_000;
 
 /// Boots the host with `words` on its command line. Its output, and the machine.
 fn run(words: &str) -> (String, Machine) {
-    let mut machine = Machine::new(MachineConfig {
+    let config = MachineConfig {
         harts: HARTS,
         memory: 256 << 20,
         costs: CostModel::built_in("default").unwrap(),
         extensions: Haiov::machine(Config::default(), HARTS),
         ..MachineConfig::default()
-    })
-    .unwrap();
-    let image = |name: &str, bytes: &[u8]| Some(Image::parse(name, bytes.to_vec()).unwrap());
-    let software = Software {
-        bios: image("firmware", images::FIRMWARE),
-        kernel: image("hyp", images::HYP),
-        initrd: Some(archive::cpio(&[("veitest", images::VEITEST)])),
-        append: Some(format!("init=veitest {words}")),
     };
-    machine.load(&software).unwrap();
-    let stop = machine.run(&Limits { max_insns: Some(INSNS_MAX), slice: None });
-    let mut output = Vec::new();
-    machine.drain_output(&mut output);
-    let output = String::from_utf8_lossy(&output).into_owned();
+    let files = [("veitest", images::VEITEST)];
+    let mut machine = boot::machine(config, images::HYP, &files, &format!("init=veitest {words}"));
+    let (stop, output) = boot::run(&mut machine, INSNS_MAX);
     println!("{output}");
     assert_eq!(stop, Stop::Exit(0), "{words}: {output}");
     (output, machine)

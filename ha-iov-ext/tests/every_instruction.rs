@@ -112,6 +112,24 @@ fn taken(world: &mut World) {
     panic!("no take: {:?}", world.at(0));
 }
 
+/// A world in which the guest's hart has made so many steps of the handler.
+fn in_the_handler(mode: Mode, steps: usize) -> World {
+    let mut world = about_to_be_taken(mode);
+    taken(&mut world);
+    for _ in 0..steps {
+        world.step(0);
+    }
+    world
+}
+
+/// The kernel's timer interrupts whatever runs there, and is served.
+fn tick(world: &mut World, what: &str) {
+    world.set(0, standard::MIP, mip::STIP);
+    world.step(0);
+    assert_eq!(world.trapped(0), Some(TIMER), "{what}");
+    world.set(0, standard::MIP, 0);
+}
+
 /// Rules: H1; H4; H5; H8; P4; item 11; threat 20; threat 28; row 8.
 /// The kernel's timer gets in before each instruction of the handler, URET among them, and the rest goes on as if it had not.
 #[test]
@@ -119,24 +137,17 @@ fn item_11_hs_interrupts_at_every_instruction_of_an_hcs_handler() {
     for mode in [Mode::VS, Mode::VU] {
         let expected = undisturbed(mode);
         for at in 0..HANDLER_STEPS {
-            let mut world = about_to_be_taken(mode);
-            taken(&mut world);
-            for _ in 0..at {
-                world.step(0);
-            }
+            let mut world = in_the_handler(mode, at);
             assert!(world.switched(), "still in the handler after {at}");
             let (_, pc) = world.at(0);
             let registers = world.harts[0].state.x;
-            world.set(0, standard::MIP, mip::STIP);
-            world.step(0);
-            assert_eq!(world.trapped(0), Some(TIMER), "before step {at}");
+            tick(&mut world, &format!("before step {at}"));
             assert_eq!(world.get(0, standard::SEPC), pc);
             assert_eq!(world.get(0, standard::HSTATUS) & hstatus::SPV, 0, "a trap of U");
             assert_eq!(world.get(0, standard::SSTATUS) & mstatus::SPP, 0);
             assert_eq!(world.get(0, standard::SSCRATCH), HANDLER_RECORD, "the kernel is on the handler's stack");
             assert_eq!(world.harts[0].state.x, registers);
             assert!(world.switched(), "HS has not ended it");
-            world.set(0, standard::MIP, 0);
             world.sret(0);
             assert_eq!(world.at(0), (Mode::U, pc));
             assert_eq!(guest_goes_on(&mut world), expected, "interrupted at {at}");
@@ -205,15 +216,8 @@ fn item_10_evict_at_every_instruction_of_the_handler() {
     for mode in [Mode::VS, Mode::VU] {
         let expected = undisturbed(mode);
         for at in 0..HANDLER_STEPS {
-            let mut world = about_to_be_taken(mode);
-            taken(&mut world);
-            for _ in 0..at {
-                world.step(0);
-            }
-            world.set(0, standard::MIP, mip::STIP);
-            world.step(0);
-            assert_eq!(world.trapped(0), Some(TIMER));
-            world.set(0, standard::MIP, 0);
+            let mut world = in_the_handler(mode, at);
+            tick(&mut world, &format!("before step {at}"));
             evict(&mut world);
             assert_eq!(world.at(0).0, mode);
             // Another post: it must not enter the handler, half of which is still to be done.
@@ -240,11 +244,8 @@ fn item_10_evict_at_every_instruction_of_the_handler() {
 #[test]
 fn an_evicted_handler_runs_under_the_kernels_eyes() {
     for raw in [asm::csrrw(T1, csr::UTOPVEI, ZERO), insn::URET] {
-        let mut world = about_to_be_taken(Mode::VS);
-        taken(&mut world);
-        world.set(0, standard::MIP, mip::STIP);
-        world.step(0);
-        world.set(0, standard::MIP, 0);
+        let mut world = in_the_handler(Mode::VS, 0);
+        tick(&mut world, "its first instruction");
         evict(&mut world);
         world.set(0, csr::HUECTL, 0);
         world.set(0, standard::HSTATUS, 0);

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::vei::{CONTEXTS, DIRECTORY, MAP, VMID, context, supervisor, user};
+use common::vei::{CONTEXTS, CSRS, DIRECTORY, MAP, VMID, context, supervisor, user};
 use common::{Bench, CODE};
 use ha_iov_ext::fields::{hveictl, hveidir, hveifence, sip, topvei};
 use ha_iov_ext::model::{Config, Prices};
@@ -187,6 +187,8 @@ fn s7_the_cache_and_its_fence() {
         (hveifence::veirq(VMID, 3), true),
         (hveifence::veirq(VMID, 4), false),
         (hveifence::veirq(VMID + 1, 3), false),
+        // A VEIRQ without a VMID limits nothing.
+        (hveifence::BY_VEIRQ | 4, true),
     ] {
         let mut bench = Bench::vei();
         assert_eq!(bench.send(Mode::HS, 3), MISS);
@@ -225,6 +227,29 @@ fn the_cache_has_a_size() {
         assert_eq!(bench.counter("vei_map_hits"), hits, "size {size}");
         assert_eq!(bench.counter("vei_map_misses"), 8 - hits);
     }
+}
+
+/// A fence of one mapping leaves the others in the order in which they came.
+#[test]
+fn after_a_fence_the_oldest_mapping_goes_first() {
+    let mut bench = Bench::with(Config { map_cache: 3, ..Config::default() }).prepared();
+    for veirq in 1..=6 {
+        bench.map(veirq, supervisor(1));
+    }
+    let mut hits = |veirqs: &[u64]| {
+        let before = bench.counter("vei_map_hits");
+        for &veirq in veirqs {
+            assert_eq!(bench.send(Mode::HS, veirq), None);
+            if veirq == 4 {
+                bench.set(csr::HVEIFENCE, hveifence::veirq(VMID, 2));
+            }
+        }
+        bench.counter("vei_map_hits") - before
+    };
+    // 2, 3 and 4 are there, then 3 and 4; 6 takes the place of 3.
+    assert_eq!(hits(&[1, 2, 3, 4, 5, 6]), 0);
+    assert_eq!(hits(&[4, 5, 6]), 3);
+    assert_eq!(hits(&[3]), 0);
 }
 
 /// Costs are charged: the sender's way, not the wire.
@@ -359,26 +384,7 @@ fn state_can_be_saved_and_put_back() {
 #[test]
 fn without_vei_its_state_is_gone() {
     let mut bench = Bench::with(Config { vei: false, ..Config::default() });
-    let numbers = [
-        csr::UTOPVEI,
-        csr::VEISEND,
-        csr::HVEICTL,
-        csr::HVEIDIR,
-        csr::HUCT,
-        csr::HUCPEND,
-        csr::HVSLOT,
-        csr::HUCUR,
-        csr::HVEIFENCE,
-        csr::SUSCRATCH,
-        csr::SUTVEC,
-        csr::SUUSCRATCH,
-        csr::SUEPC,
-        csr::SUESTAT,
-        csr::HUSAVE,
-        csr::SUATP,
-        csr::STOPVEI,
-    ];
-    for number in numbers {
+    for number in CSRS {
         for mode in Mode::ALL {
             let raised = bench.raises(mode, csrrs(A0, number, ZERO));
             assert_eq!(raised.map(|(_, code)| code), Some(ILLEGAL_INSTRUCTION), "{number:#x} in {mode:?}");

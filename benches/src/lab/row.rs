@@ -211,9 +211,8 @@ impl Row {
         self.exits = report.guest_traps_to(&["M", "HS"]);
         self.redirections = report.guest_traps_to(&["U"]);
         self.guest_interrupts = interrupts(report, if bare { "HS" } else { "VS" });
-        let counters = serde_json::to_value(report).ok();
-        self.extension = counters.as_ref().map(extension).unwrap_or_default();
-        self.counters = counters;
+        self.extension = report.extension.clone();
+        self.counters = serde_json::to_value(report).ok();
     }
 
     /// Fills in what was done, and what follows from it.
@@ -276,48 +275,6 @@ fn interrupts(report: &Report, mode: &str) -> BTreeMap<String, u64> {
     sums
 }
 
-/// Keys of a report that every machine has; numbers under other keys come from extensions.
-const BASE_KEYS: [&str; 12] = [
-    "elapsed_cycles",
-    "instret_by_mode",
-    "cycles_by_mode",
-    "instret_by_hart",
-    "busy_by_hart",
-    "idle_by_hart",
-    "traps",
-    "pte_reads",
-    "mmio_reads",
-    "mmio_writes",
-    "padding_points",
-    // The same counters hart by hart: they stay in `counters`.
-    "extension_by_hart",
-];
-
-/// Numbers that the base doesn't know. A map's own key is left out, and numbers in deeper maps get both names.
-fn extension(report: &Value) -> BTreeMap<String, u64> {
-    let mut counters = BTreeMap::new();
-    for (key, value) in report.as_object().into_iter().flatten().filter(|(key, _)| !BASE_KEYS.contains(&key.as_str())) {
-        match value {
-            Value::Object(map) => map.iter().for_each(|(name, value)| flatten(name, value, &mut counters)),
-            value => flatten(key, value, &mut counters),
-        }
-    }
-    counters
-}
-
-fn flatten(name: &str, value: &Value, into: &mut BTreeMap<String, u64>) {
-    match value {
-        Value::Number(number) => {
-            into.extend(number.as_u64().map(|number| (name.to_owned(), number)));
-        }
-        Value::Object(map) => map.iter().for_each(|(key, value)| flatten(&format!("{name}.{key}"), value, into)),
-        Value::Array(list) => {
-            list.iter().enumerate().for_each(|(index, value)| flatten(&format!("{name}.{index}"), value, into));
-        }
-        _ => {}
-    }
-}
-
 /// Sets each row's ratios to the row of its experiment's classic mechanism in the same case.
 pub fn compare(rows: &mut [Row], classic: &dyn Fn(&str) -> Option<&'static str>) {
     let is_classic = |row: &&Row| row.ok && row.cycles != 0 && classic(&row.experiment) == Some(&row.mechanism);
@@ -332,8 +289,6 @@ pub fn compare(rows: &mut [Row], classic: &dyn Fn(&str) -> Option<&'static str>)
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn row(mechanism: &str, size: u64, cycles: u64) -> Row {
@@ -364,15 +319,6 @@ mod tests {
         rows[1].options.queue_depth = Some(4);
         compare(&mut rows, &|_| Some("poll"));
         assert_eq!(rows[1].ratio_vs_classic, None);
-    }
-
-    #[test]
-    fn counters_of_extensions_are_an_open_map() {
-        let report = json!({ "elapsed_cycles": 5, "pte_reads": 7, "extension": { "vei_sent": 3, "by_hart": [1, 2] }, "extension_by_hart": [{ "vei_sent": 3 }], "extra": 9,
-            "deep": { "x": { "y": 4 } }, "word": "no number" });
-        let names: Vec<(String, u64)> = extension(&report).into_iter().collect();
-        let expected = [("by_hart.0", 1), ("by_hart.1", 2), ("extra", 9), ("vei_sent", 3), ("x.y", 4)];
-        assert_eq!(names, expected.map(|(name, value)| (name.to_owned(), value)));
     }
 
     #[test]

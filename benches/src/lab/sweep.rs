@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use rv_machine::CostModel;
 use serde::Serialize;
-use serde_json::Value;
 
-use super::case::Case;
+use super::case::{Case, Options};
 use super::experiment::{Experiment, Selection};
 use super::experiments::price;
 use super::row::Row;
@@ -46,33 +45,25 @@ impl Sweep {
             match self {
                 Sweep::TrapCost => {
                     for cost in TRAP_COSTS {
-                        cases.extend(with_knob(base(&Arc::new(trap_cost(model, *cost)?)), TRAP_COST, *cost));
+                        let varied = Arc::new(trap_cost(model, *cost)?);
+                        cases.extend(turned(base(&varied), |options| knob(options, TRAP_COST, *cost)));
                     }
                 }
                 Sweep::Guests => {
                     for guests in GUESTS {
-                        cases.extend(base(model).into_iter().filter(|case| !case.mechanism.is_bare()).map(
-                            |mut case| {
-                                case.options.guests = Some(*guests);
-                                case
-                            },
-                        ));
+                        cases.extend(turned(hosted(base(model)), |options| options.guests = Some(*guests)));
                     }
                 }
                 Sweep::MapCache => {
                     for entries in MAP_CACHES {
-                        cases.extend(base(model).into_iter().filter(|case| !case.mechanism.is_bare()).map(
-                            |mut case| {
-                                case.options.map_cache = Some(*entries);
-                                case
-                            },
-                        ));
+                        cases.extend(turned(hosted(base(model)), |options| options.map_cache = Some(*entries)));
                     }
                 }
                 Sweep::Costs => {
                     cases.extend(base(model));
                     for (row, value, varied) in variations(model)? {
-                        cases.extend(with_knob(base(&Arc::new(varied)), &format!("model:{row}"), value.into()));
+                        let name = format!("model:{row}");
+                        cases.extend(turned(base(&Arc::new(varied)), |options| knob(options, &name, value.into())));
                     }
                 }
             }
@@ -91,11 +82,20 @@ impl Sweep {
     }
 }
 
-fn with_knob(cases: Vec<Case>, knob: &str, value: u64) -> impl Iterator<Item = Case> {
-    cases.into_iter().map(move |mut case| {
-        case.options.knobs.insert(knob.to_owned(), value);
-        case
-    })
+/// The cases with a change of their options.
+fn turned(mut cases: Vec<Case>, turn: impl Fn(&mut Options)) -> Vec<Case> {
+    cases.iter_mut().for_each(|case| turn(&mut case.options));
+    cases
+}
+
+/// Those that have a host below their guest.
+fn hosted(mut cases: Vec<Case>) -> Vec<Case> {
+    cases.retain(|case| !case.mechanism.is_bare());
+    cases
+}
+
+fn knob(options: &mut Options, name: &str, value: u64) {
+    options.knobs.insert(name.to_owned(), value);
 }
 
 /// The model with a trap and its return costing `cycles` together.
@@ -111,40 +111,16 @@ fn trap_cost(model: &CostModel, cycles: u64) -> Result<CostModel, String> {
 /// Every row of low confidence, halved and doubled: its name, its new value, and the model with it.
 fn variations(model: &CostModel) -> Result<Vec<(String, u32, CostModel)>, String> {
     let mut all = Vec::new();
-    let mut vary = |name: &str, value: u32, set: &dyn Fn(&mut CostModel, u32) -> Result<(), String>| {
+    for (name, row) in model.doubtful() {
+        let both = [row.value / 2, row.value.saturating_mul(2)];
         // Nothing has no half and no double; one cycle has no half.
-        for value in [value / 2, value.saturating_mul(2)].into_iter().filter(|new| *new != 0 && *new != value) {
+        for value in both.into_iter().filter(|value| *value != 0 && *value != row.value) {
             let mut varied = model.clone();
-            set(&mut varied, value)?;
+            varied.set(name, value).map_err(|error| error.to_string())?;
             all.push((name.to_owned(), value, varied));
         }
-        Ok::<(), String>(())
-    };
-    for (name, row) in model.doubtful() {
-        vary(name, row.value, &|model, value| model.set(name, value).map_err(|error| error.to_string()))?;
-    }
-    for (name, value) in doubtful_extension_rows(model) {
-        let text = |value: u32| {
-            format!(
-                "name = \"x\"\nabout = \"x\"\n[extension.{name}]\nvalue = {value}\nconfidence = \"low\"\nsource = \"varied\"\n"
-            )
-        };
-        // A model that can't set rows of extensions takes them from a text.
-        let set = |model: &mut CostModel, value| {
-            model.set(&name, value).or_else(|_| model.add_extension_rows("sweep", &text(value)))
-        };
-        vary(&name, value, &|model, value| set(model, value).map_err(|error| error.to_string()))?;
     }
     Ok(all)
-}
-
-/// Rows of extensions with low confidence.
-fn doubtful_extension_rows(model: &CostModel) -> Vec<(String, u32)> {
-    let model = serde_json::to_value(model).unwrap_or(Value::Null);
-    let rows = model["extension"].as_object().into_iter().flatten();
-    rows.filter(|(_, row)| row["confidence"] == "low")
-        .filter_map(|(name, row)| Some((name.clone(), u32::try_from(row["value"].as_u64()?).ok()?)))
-        .collect()
 }
 
 /// What a sweep over the trap cost says of one mechanism.
@@ -223,7 +199,7 @@ fn costs_rows(rows: &[Row]) -> impl Iterator<Item = &Row> {
     let knob = |row: &Row| row.options.knobs.keys().next().cloned();
     let varied = move |row: &Row| knob(row).is_some_and(|knob| knob.starts_with("model:") && knob != TRAP_COST);
     let case = |row: &Row| {
-        let options = super::case::Options { knobs: Default::default(), ..row.options.clone() };
+        let options = Options { knobs: Default::default(), ..row.options.clone() };
         (row.experiment.clone(), row.workload.clone(), row.size, options, row.cost_model.clone(), row.quantum, row.seed)
     };
     let cases: std::collections::BTreeSet<_> = rows.iter().filter(|row| varied(row)).map(case).collect();

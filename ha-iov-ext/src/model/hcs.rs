@@ -1,4 +1,4 @@
-//! The hardware context switch: taking a user VEI in place of a guest, and returning to it (manual 5; ha-iov 8.7).
+//! The hardware context switch: taking a user VEI in place of a guest, and returning to it (manual 6; ha-iov 8.7).
 
 use rv_hart::ext::{Entry, Interrupt, Outside};
 use rv_hart::trap::{Refusal, Trap};

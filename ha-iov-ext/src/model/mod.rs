@@ -282,8 +282,7 @@ impl Extension for Haiov {
         Forbidden { float: handler, guest_access: handler }
     }
 
-    fn claims(&self, hart: &HartState, candidates: u64) -> u64 {
-        let _ = hart;
+    fn claims(&self, _hart: &HartState, candidates: u64) -> u64 {
         candidates & self.state.sideleg
     }
 

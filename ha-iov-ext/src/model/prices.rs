@@ -1,4 +1,4 @@
-//! What the extension's events cost: rows of a cost model (manual 4; `costs/`).
+//! What the extension's events cost: rows of a cost model (manual 13; `costs/`).
 
 use rv_machine::CostModel;
 use rv_machine::cost::CostError;

@@ -1,4 +1,4 @@
-//! Sending and routing (manual 3; ha-iov 8.5, S1 to S7).
+//! Sending and routing (manual 4; ha-iov 8.5, S1 to S7).
 
 use rv_hart::ext::Outside;
 use rv_hart::trap::Trap;
@@ -20,6 +20,7 @@ impl Haiov {
         let entry = self.mapping(hart, outside, vmid as u16, veirq);
         let sent = entry.and_then(|entry| self.deliver(hart, outside, entry, &names));
         if sent.is_some() {
+            hart.reservation = None;
             return Ok(());
         }
         self.counts.vei_faults += 1;
@@ -61,7 +62,7 @@ impl Haiov {
     /// S4, S5. `None` if the context isn't there.
     fn deliver(
         &mut self,
-        hart: &mut HartState,
+        hart: &HartState,
         outside: &mut Outside<'_>,
         entry: MapEntry,
         names: &[(&str, u64); 2],
@@ -99,7 +100,7 @@ impl Haiov {
     /// S5: post, then notify. A send that its mapping's rate limit holds back leaves ON alone, so that others are not held back with it.
     fn post_user(
         &mut self,
-        hart: &mut HartState,
+        hart: &HartState,
         outside: &mut Outside<'_>,
         entry: MapEntry,
         context: u8,
@@ -113,7 +114,6 @@ impl Haiov {
             return None;
         }
         outside.amo(hart, at + Context::PIR, |pir| pir | 1 << vector)?;
-        hart.reservation = None;
         self.counts.vei_user += 1;
         let (now, wired) = times(hart, outside);
         let mut port = self.controller.port(entry.hart.into())?;

@@ -1,4 +1,4 @@
-//! User contexts at their hart: fetching one into the slot, who gets it, and the plain way (manual 4; ha-iov 8.6, D1 to D5).
+//! User contexts at their hart: fetching one into the slot, who gets it, and the plain way (manual 5; ha-iov 8.6, D1 to D7).
 
 use rv_hart::ext::{Entry, Interrupt, Outside, View};
 use rv_hart::{HartState, Mode};
@@ -48,7 +48,8 @@ impl Haiov {
 
     /// ON is cleared before PIR is looked at: a send after that notifies again.
     fn fetch(&mut self, hart: &mut HartState, outside: &mut Outside<'_>, index: u8, at: u64) {
-        let words = clear_outstanding(hart, outside, at).and_then(|()| read_context(hart, outside, at));
+        let cleared = outside.amo(hart, at + Context::STATUS, |status| status & !Context::ON);
+        let words = cleared.and_then(|_| read_context(hart, outside, at));
         self.counts.uct_fetches += 1;
         if let Some([status, pir, ..]) = words
             && (status & Context::SN != 0 || pir == 0)
@@ -170,14 +171,6 @@ impl Haiov {
         let entry: Entry = self.enter(hart, number | super::INTERRUPT, if vectored { 4 * number } else { 0 });
         Interrupt { number, entry }
     }
-}
-
-/// ON := 0. `None` if S-mode may not.
-fn clear_outstanding(hart: &HartState, outside: &mut Outside<'_>, at: u64) -> Option<()> {
-    if outside.read(hart, at)? & Context::ON != 0 {
-        outside.amo(hart, at, |status| status & !Context::ON)?;
-    }
-    Some(())
 }
 
 fn read_context(hart: &HartState, outside: &Outside<'_>, at: u64) -> Option<[u64; 8]> {

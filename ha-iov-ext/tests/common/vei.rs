@@ -22,6 +22,26 @@ pub const HANDLER_SATP: u64 = satp::SV39 | 7 << 44 | 0x8005_0000 >> 12;
 pub const SV39_ROOT: u64 = 0x8005_0000;
 pub const USCRATCH: u64 = 0xabc0;
 pub const SSCRATCH: u64 = 0x5500;
+/// The CSRs of VEI and HCS.
+pub const CSRS: [u16; 17] = [
+    csr::UTOPVEI,
+    csr::VEISEND,
+    csr::HVEICTL,
+    csr::HVEIDIR,
+    csr::HUCT,
+    csr::HUCPEND,
+    csr::HVSLOT,
+    csr::HUCUR,
+    csr::HVEIFENCE,
+    csr::SUSCRATCH,
+    csr::SUTVEC,
+    csr::SUUSCRATCH,
+    csr::SUEPC,
+    csr::SUESTAT,
+    csr::HUSAVE,
+    csr::SUATP,
+    csr::STOPVEI,
+];
 /// hveictl with everything on that is needed for a switch.
 pub const READY: u64 = hveictl::VSE | hveictl::UVE | hveictl::BANK;
 

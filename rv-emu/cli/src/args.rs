@@ -11,7 +11,7 @@ use rv_isa::IsaSet;
 
 pub use conformance::{ConformanceArgs, ConformanceCommand, ElfArgs, EmitArgs, SuiteArgs};
 pub use drive::DriveArg;
-pub use lab::{LabArgs, LabCommand, OutputArgs, PathArgs, PathFormat, SelectArgs, SharingArg, SweepArgs, SweepKind};
+pub use lab::{LabArgs, LabCommand, OutputArgs, PathArgs, PathFormat, SelectArgs, SharingArg, SweepArgs};
 
 use crate::trace::TraceArgs;
 

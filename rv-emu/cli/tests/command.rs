@@ -258,6 +258,30 @@ fn the_lab_says_what_is_wrong() {
 }
 
 #[test]
+fn the_search_of_the_protocol_has_exit_codes() {
+    let ends = |arguments: &[&str], code, words: &str| {
+        let output = rv_emu(&[&["conformance", "protocol"], arguments].concat());
+        let all = text(&output.stdout) + &text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {all}");
+        assert!(all.contains(words), "{arguments:?}: {all}");
+        text(&output.stdout)
+    };
+    ends(&["--mutation", "freed-early"], 0, "verdict: the last step reads memory that was given back");
+    ends(&["--mutation", "all", "--scenario", "map-page", "--harts", "2"], 0, "page-hveifence-does-not-wait");
+    ends(&["--scenario", "lazy-handler", "--limit", "10"], 1, "unfinished  NOT AS EXPECTED");
+    ends(&["--scenario", "nowhere"], 125, "no such scenario; --list names them");
+    ends(&["--mutation", "nothing"], 125, "no such mutation; --list names them");
+    ends(&["--harts", "4"], 2, "4 is not in 2..=3");
+    ends(&["--mutation", "all", "--large"], 2, "cannot be used with");
+    ends(&["--limit", "0"], 2, "0 is not in 1..");
+    let json = ends(&["--mutation", "freed-early", "--json"], 0, "freed-early");
+    let rows: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(rows.as_array().unwrap().len(), 1);
+    assert_eq!((&rows[0]["mutation"], &rows[0]["scenario"]), (&"freed-early".into(), &"map-page".into()));
+    assert_eq!((&rows[0]["verdict"], &rows[0]["as_expected"]), (&"freed page used".into(), &true.into()));
+}
+
+#[test]
 fn rows_go_to_standard_output_alone() {
     let arguments = ["lab", "uer", "--sizes", "100", "--models", "flat", "--mechanisms", "uer"];
     let json = rv_emu(&[&arguments[..], &["--json"]].concat());

@@ -3,12 +3,11 @@
 use rv_hart::ext::Event;
 use rv_hart::{Mode, Observer, Step};
 use rv_isa::csr;
+use rv_machine::map::{DEVICES, Part};
 use rv_machine::{Machine, Watch};
 
 /// Harts see physical memory from here on: the direct map of hyp's kernel.
 const DIRECT_MAP: u64 = 0xffff_ffc0_0000_0000;
-/// The kernel's way to interrupt another hart, a register of 4 bytes for each (the board's map).
-const SSWI: std::ops::Range<u64> = 0x2f0_0000..0x2f0_4000;
 /// x17, in which a call's number is.
 const A7: u8 = 17;
 /// More steps than this are more than any path has: memory of the host is not to be filled.
@@ -83,6 +82,12 @@ impl Seen {
     }
 }
 
+/// The hart that a store to the physical address `addr` interrupts: the board has a register of 4 bytes for each.
+fn interrupted_by(addr: u64) -> Option<u64> {
+    let registers = DEVICES.iter().find(|row| row.part == Part::Sswi)?;
+    addr.checked_sub(registers.base).filter(|offset| *offset < registers.len).map(|offset| offset / 4)
+}
+
 /// The observer.
 pub struct Recorder {
     /// All steps so far.
@@ -113,9 +118,8 @@ impl Recorder {
             a7: self.a7[hart],
         });
         let device = |addr: u64| if step.mode == Mode::HS { addr.wrapping_sub(DIRECT_MAP) } else { addr };
-        let of_sswi = |addr: u64| SSWI.contains(&addr).then(|| (addr - SSWI.start) / 4);
         let supervisor = matches!(step.mode, Mode::HS | Mode::M);
-        let ipi = step.stores.iter().filter(|_| supervisor).find_map(|store| of_sswi(device(store.addr)));
+        let ipi = step.stores.iter().filter(|_| supervisor).find_map(|store| interrupted_by(device(store.addr)));
         let hvip = step.csrs.iter().find(|write| write.number == csr::HVIP && trap.is_none()).map(|write| write.value);
         let rare = Rare { trap, events: step.events.clone(), ipi, hvip };
         (rare != Rare::default()).then(|| Box::new(rare))

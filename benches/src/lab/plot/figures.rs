@@ -52,7 +52,7 @@ pub fn all(rows: &[Row]) -> Result<Vec<Plot>> {
                     let priced: Vec<&Row> = swept.into_iter().filter(|row| row.workload != price::LOOP).collect();
                     sheet.map_caches(&priced, &mut plots)?;
                 }
-                false => plots.extend(sheet.of_model(&of)?),
+                false => plots.extend(sheet.of_model(&plain, &swept)?),
             }
         }
     }
@@ -150,8 +150,7 @@ impl Sheet<'_> {
         self.experiment.workloads.iter().filter_map(panel).collect()
     }
 
-    fn of_model(&self, rows: &[&Row]) -> Result<Vec<Plot>> {
-        let (swept, plain): (Vec<&Row>, Vec<&Row>) = rows.iter().copied().partition(|row| is_swept(row));
+    fn of_model(&self, plain: &[&Row], swept: &[&Row]) -> Result<Vec<Plot>> {
         let mut plots = Vec::new();
         let shallow = plain.iter().map(|row| row.options.queue_depth).min().flatten();
         for options in distinct(plain.iter().map(|row| row.options.common())) {
@@ -161,12 +160,12 @@ impl Sheet<'_> {
             let of: Vec<&Row> = plain.iter().copied().filter(|row| row.options.common() == options).collect();
             self.of_options(&of, &options, &mut plots)?;
         }
-        self.depths(&plain, &mut plots)?;
-        self.trap_costs(&swept, &mut plots)?;
-        self.over(&swept, "guests", "guests that share the backend's core", &mut plots, |o| {
+        self.depths(plain, &mut plots)?;
+        self.trap_costs(swept, &mut plots)?;
+        self.over(swept, "guests", "guests that share the backend's core", &mut plots, |o| {
             o.guests.take().map(u64::from)
         })?;
-        self.map_caches(&swept, &mut plots)?;
+        self.map_caches(swept, &mut plots)?;
         Ok(plots)
     }
 

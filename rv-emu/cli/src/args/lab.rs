@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use benches::lab::sweep::Sweep;
 use benches::lab::{Sharing, Suppression};
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -67,7 +68,7 @@ pub struct SweepArgs {
     /// What is varied.
     #[arg(value_enum)]
     pub kind: SweepKind,
-    /// Experiments, of uer, vei and hcs; all that it makes sense for if not given.
+    /// Over these experiments only, of those that the sweep is made over.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub of: Vec<String>,
     /// What to run.
@@ -81,14 +82,26 @@ pub struct SweepArgs {
 /// Sweeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SweepKind {
-    /// The cost of a trap and its return, 0 to 4,000 cycles: from where on does a mechanism win?
+    /// The cost of a trap and its return, 0 to 4,000 cycles: from where on does a mechanism win? Over uer, vei and hcs.
     TrapCost,
-    /// 1 to 8 guests that share the backend's core.
+    /// 1 to 3 guests that share the backend's core. Over hcs.
     Guests,
-    /// The size of the harts' caches of the VEI map.
+    /// The size of the harts' caches of the VEI map, 0 to 16 mappings. Over price and vei.
     MapCache,
-    /// Every doubtful figure of the cost model, halved and doubled: does the ranking change?
+    /// Every doubtful figure of the cost model, halved and doubled: does the ranking change? Over uer, vei and hcs.
     Costs,
+}
+
+impl SweepKind {
+    /// The lab's word for it.
+    pub fn value(self) -> Sweep {
+        match self {
+            SweepKind::TrapCost => Sweep::TrapCost,
+            SweepKind::Guests => Sweep::Guests,
+            SweepKind::MapCache => Sweep::MapCache,
+            SweepKind::Costs => Sweep::Costs,
+        }
+    }
 }
 
 /// What to run; everything that isn't given is as the experiment itself says.
@@ -262,7 +275,34 @@ fn size(text: &str) -> Result<u64, String> {
 
 #[cfg(test)]
 mod tests {
+    use benches::lab::{experiments, sweep};
+
     use super::*;
+
+    /// The help says over which experiments a sweep is made, and from where to where.
+    #[test]
+    fn sweeps_are_what_help_says() {
+        let ends = |values: &[u64]| (values[0], values[values.len() - 1]);
+        let guests: Vec<u64> = sweep::GUESTS.iter().map(|guests| u64::from(*guests)).collect();
+        let caches: Vec<u64> = sweep::MAP_CACHES.iter().map(|entries| u64::from(*entries)).collect();
+        for kind in SweepKind::value_variants() {
+            let help = kind.to_possible_value().and_then(|value| Some(value.get_help()?.to_string())).unwrap();
+            let range = match kind {
+                SweepKind::TrapCost => Some(ends(sweep::TRAP_COSTS)),
+                SweepKind::Guests => Some(ends(&guests)),
+                SweepKind::MapCache => Some(ends(&caches)),
+                SweepKind::Costs => None,
+            };
+            if let Some((from, to)) = range {
+                assert!(help.replace(',', "").contains(&format!("{from} to {to} ")), "{help}");
+            }
+            let (_, over) = help.rsplit_once("ver ").unwrap();
+            for experiment in experiments::ALL {
+                let named = over.contains(experiment.name);
+                assert_eq!(named, kind.value().experiments().contains(&experiment.name), "{help}");
+            }
+        }
+    }
 
     #[test]
     fn sizes() {

@@ -8,12 +8,19 @@ use clap::Args;
 use conformance::protocol::{MUTATIONS, Outcome, Row, SCENARIOS, Scenario, Size, story};
 use serde_json::{Value, json};
 
+/// States have numbers of 32 bits.
+const LIMIT_MAX: i64 = 4_000_000_000;
+
 /// Options of `protocol`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Without --mutation: the protocol as specified, in every scenario that is asked for; nothing may be wrong with it.
-With --mutation: the protocol with one rule switched off, or with each in turn; the table says what must come of it,
-and the shortest way there is told step by step. Exit code 0 if all verdicts are as expected, 1 if not.
+Without --mutation: the protocol as specified, in every scenario that is asked for; nothing may be
+wrong with it. With --mutation: the protocol with one rule switched off, or with each in turn; the
+table says what must come of it, and the shortest way there is told step by step. docs/PROTOCOL.md
+says what the model covers.
+
+Exit codes: 0 when all verdicts are as expected, 1 when one is not (a search that stopped at --limit
+has none), 2 when the command line is wrong, 125 when nothing has the name that was asked for.
 
 Examples:
   rv-emu conformance protocol                           every scenario that takes seconds
@@ -25,18 +32,18 @@ pub struct ProtocolArgs {
     /// Only scenarios with so many harts.
     #[arg(long, value_name = "2|3", value_parser = clap::value_parser!(u8).range(2..=3))]
     harts: Option<u8>,
-    /// Only scenarios whose name contains this.
+    /// Only scenarios whose name contains this, the largest too; with --mutation, only the rules that they show.
     #[arg(long, value_name = "NAME")]
     scenario: Option<String>,
-    /// Switch off this rule, or each in turn.
+    /// Switch off this rule, or each in turn, in the scenario that shows what comes of it.
     #[arg(long, value_name = "NAME|all")]
     mutation: Option<String>,
     /// The largest scenarios too.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "mutation")]
     large: bool,
     /// Stop a search at so many states.
-    #[arg(long, value_name = "N", default_value_t = 100_000_000)]
-    limit: usize,
+    #[arg(long, value_name = "N", default_value_t = 100_000_000, value_parser = clap::value_parser!(u32).range(1..=LIMIT_MAX))]
+    limit: u32,
     /// Print everything as JSON.
     #[arg(long)]
     json: bool,
@@ -78,7 +85,7 @@ fn scenarios(args: &ProtocolArgs) -> Result<Vec<Named>> {
     let chosen: Vec<&'static Scenario> = SCENARIOS.iter().filter(wanted).collect();
     ensure!(!chosen.is_empty(), "no such scenario; --list names them");
     let search = |scenario: &'static Scenario| {
-        let outcome = Outcome::of_scenario(scenario, args.limit, &mut progress(scenario.name));
+        let outcome = Outcome::of_scenario(scenario, args.limit as usize, &mut progress(scenario.name));
         tell(args, scenario.name, &outcome, !outcome.as_expected());
         (scenario.name, outcome)
     };
@@ -87,14 +94,14 @@ fn scenarios(args: &ProtocolArgs) -> Result<Vec<Named>> {
 
 fn mutations(args: &ProtocolArgs, name: &str) -> Result<Vec<Named>> {
     let wanted = |row: &&Row| {
-        let scenario = Scenario::named(row.scenario);
-        let harts = scenario.map_or(0, |scenario| scenario.harts);
-        (name == "all" || row.name == name) && args.harts.is_none_or(|wanted| harts == wanted)
+        let harts = Scenario::named(row.scenario).map_or(0, |scenario| scenario.harts);
+        let shown = args.scenario.as_ref().is_none_or(|name| row.scenario.contains(name.as_str()));
+        (name == "all" || row.name == name) && shown && args.harts.is_none_or(|wanted| harts == wanted)
     };
     let chosen: Vec<&'static Row> = MUTATIONS.iter().filter(wanted).collect();
     ensure!(!chosen.is_empty(), "no such mutation; --list names them");
     let search = |row: &'static Row| {
-        let outcome = Outcome::of_mutation(row, args.limit, &mut progress(row.name));
+        let outcome = Outcome::of_mutation(row, args.limit as usize, &mut progress(row.name));
         tell(args, row.name, &outcome, name != "all" || !outcome.as_expected());
         (row.name, outcome)
     };
@@ -139,6 +146,7 @@ fn value(name: &str, outcome: &Outcome) -> Value {
     json!({
         "name": name,
         "scenario": outcome.protocol.scenario.name,
+        "mutation": outcome.protocol.mutation.map(|mutation| mutation.row().name),
         "harts": outcome.protocol.scenario.harts,
         "verdict": found.verdict.name(),
         "expected": outcome.expected.name(),

@@ -10,11 +10,11 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use benches::lab::experiments::{self, price};
 use benches::lab::store::{RunInfo, Store};
-use benches::lab::sweep::Sweep;
+use benches::lab::sweep::summary;
 use benches::lab::{Case, Emulator, Experiment, Row, Selection, mechanism, runner};
 use rv_machine::CostModel;
 
-use crate::args::{LabArgs, LabCommand, OutputArgs, SelectArgs, SweepArgs, SweepKind};
+use crate::args::{LabArgs, LabCommand, OutputArgs, SelectArgs, SweepArgs};
 use crate::run::cost_model;
 use progress::Bar;
 
@@ -134,31 +134,26 @@ fn experiment(names: &[&str], select: &SelectArgs, output: &OutputArgs) -> Resul
 
 fn sweep(args: &SweepArgs) -> Result<ExitCode> {
     let selection = selection(&args.select, models(&args.select, &["default"])?);
-    let sweep = match args.kind {
-        SweepKind::TrapCost => Sweep::TrapCost,
-        SweepKind::Guests => Sweep::Guests,
-        SweepKind::MapCache => Sweep::MapCache,
-        SweepKind::Costs => Sweep::Costs,
-    };
+    let kind = args.kind.value();
     let mut cases = Vec::new();
     for name in &args.of {
-        if !sweep.experiments().contains(&name.as_str()) {
-            bail!("this sweep is not made over `{name}`; it is over {}", sweep.experiments().join(", "));
+        if !kind.experiments().contains(&name.as_str()) {
+            bail!("this sweep is not made over `{name}`; it is over {}", kind.experiments().join(", "));
         }
     }
-    for name in sweep.experiments().iter().filter(|name| args.of.is_empty() || args.of.iter().any(|of| of == *name)) {
+    for name in kind.experiments().iter().filter(|name| args.of.is_empty() || args.of.iter().any(|of| of == *name)) {
         let Some(experiment) = experiments::find(name) else { continue };
         match (unavailable(experiment), args.of.is_empty()) {
             (Some(why), false) => bail!(why),
             (Some(why), true) => eprintln!("rv-emu: {why}"),
             (None, _) => {
                 let Some(narrow) = narrowed(&selection, experiment) else { continue };
-                cases.extend(sweep.cases(experiment, &narrow).map_err(anyhow::Error::msg)?);
+                cases.extend(kind.cases(experiment, &narrow).map_err(anyhow::Error::msg)?);
             }
         }
     }
     let rows = run(&cases, &args.select, &args.output, &selection.models)?;
-    output::show(&rows, &args.output, &benches::lab::sweep::summary(sweep, &rows))?;
+    output::show(&rows, &args.output, &summary(kind, &rows))?;
     Ok(verdict(&rows))
 }
 

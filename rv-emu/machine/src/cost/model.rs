@@ -195,7 +195,7 @@ impl CostModel {
         let mut changed = self.clone();
         let CostModel { cycles, device, extension, .. } = &mut changed;
         let Some(cost) = [cycles, device, extension].into_iter().find_map(|rows| rows.get_mut(row)) else {
-            return Err(row_error(&self.name, "cycles", row, "there is no such row".to_owned()));
+            return Err(row_error(&self.name, "cycles, device or extension", row, "there is no such row".to_owned()));
         };
         cost.value = value;
         changed.check(&self.name)?;
@@ -307,9 +307,10 @@ impl CostModel {
         Ok(())
     }
 
-    /// Rows to vary by x0.5 and x2 before a conclusion rests on them.
+    /// Rows under `[cycles]` and `[extension]` to vary by x0.5 and x2 before a conclusion rests on them.
     pub fn doubtful(&self) -> impl Iterator<Item = (&str, &CostRow)> {
-        self.rows().filter(|(_, row)| row.confidence == Confidence::Low)
+        let extension = self.extension.iter().map(|(name, row)| (name.as_str(), row));
+        self.rows().chain(extension).filter(|(_, row)| row.confidence == Confidence::Low)
     }
 }
 

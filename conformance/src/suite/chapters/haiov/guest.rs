@@ -45,7 +45,9 @@ pub const HANDLER_USCRATCH: u64 = LOG + 0x800;
 
 /// A citation: the manual's section, and rules.
 macro_rules! cites {
-    ($section:literal: $($rule:literal)*) => { concat!("HA-IOV manual ", $section, ": ", $($rule, "; "),*) };
+    ($section:literal: $first:literal $($rule:literal)*) => {
+        concat!("HA-IOV manual ", $section, ": ", $first $(, "; ", $rule)*)
+    };
 }
 pub(super) use cites;
 

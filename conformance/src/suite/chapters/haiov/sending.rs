@@ -29,6 +29,7 @@ pub fn cases() -> Vec<Case> {
     cases.extend(claims());
     cases.extend(posts());
     cases.extend(caching());
+    cases.extend(looked_at_anew());
     cases.extend(limits());
     cases
 }
@@ -230,7 +231,6 @@ fn claims() -> Vec<Case> {
         })
     };
     let send_all = |case: Case| numbers.iter().fold(case, |case, (veirq, _)| case.li(A0, *veirq).run(SEND)).runs(&WAIT);
-    let claim = |rd: u8| asm::csrrw(rd, csr::STOPVEI, ZERO);
     let case =
         send_all(several("claims come lowest first")).runs(&[claim(A1), claim(A2), claim(A3), claim(A4), claim(A5)]);
     let case = case.completes().reg(A1, top(0)).reg(A2, top(5)).reg(A3, top(17)).reg(A4, top(63)).reg(A5, 0);
@@ -300,13 +300,22 @@ fn posts() -> Vec<Case> {
     cases
 }
 
-/// 4.5, S7: a mapping that was used may be remembered until the fence; a miss is never remembered.
+/// Claims a supervisor VEI.
+fn claim(rd: u8) -> u32 {
+    asm::csrrw(rd, csr::STOPVEI, ZERO)
+}
+
+/// The doubleword at the address in a2 becomes `value`, before what follows.
+fn stores(case: Case, value: u64) -> Case {
+    case.li(A3, value).runs(&[asm::sd(A3, A2, 0), asm::fence(0xff)])
+}
+
+/// 4.5, S7: a mapping that was used may be remembered until the fence.
 fn caching() -> Vec<Case> {
     let mut cases = Vec::new();
-    let claim = |rd: u8| asm::csrrw(rd, csr::STOPVEI, ZERO);
-    let stores = |case: Case, value: u64| case.li(A3, value).runs(&[asm::sd(A3, A2, 0), asm::fence(0xff)]);
     for (name, fence) in [
         ("all", hveifence::ALL),
+        ("a VEIRQ of no VMID, which is all", hveifence::BY_VEIRQ | 9),
         ("the VMID", hveifence::vmid(VMID as u16)),
         ("the VEIRQ", hveifence::veirq(VMID as u16, VEIRQ as u16)),
     ] {
@@ -342,7 +351,12 @@ fn caching() -> Vec<Case> {
         let case = case.runs(&[asm::csrrw(ZERO, csr::HVEIFENCE, A4), SEND]).runs(&WAIT).completes();
         cases.push(case.expect_masked(What::Csr(csr::STOPVEI), u64::MAX, &[top(VEIID), top(VEIID + 2)]));
     }
-    // S3: a miss leaves nothing behind. The handlers of the runtime end a case, so the second send is the next VM's first.
+    cases
+}
+
+/// S3, S1: what is never remembered.
+fn looked_at_anew() -> Vec<Case> {
+    // A miss leaves nothing behind. The handlers of the runtime end a case, so the second send is the next VM's first.
     let section = cites!("4.2": "S3" "S7" "threat 23");
     let fresh = sender("a mapping is seen without a fence if its number only missed", section, Mode::M, [0; 2]);
     // A send of M that misses traps to M: the snippet has its own handler, which comes back behind it.
@@ -358,7 +372,7 @@ fn caching() -> Vec<Case> {
     // The handler, at offset 32.
     let fresh = fresh.run(asm::csrrw(ZERO, standard::MTVEC, A5));
     let fresh = stores(fresh, SUPERVISOR.encode()[0]).run(SEND).runs(&WAIT).completes();
-    cases.push(fresh.reg(A4, 0).csr(csr::STOPVEI, top(VEIID)));
+    let fresh = fresh.reg(A4, 0).csr(csr::STOPVEI, top(VEIID));
     // HGATP is looked at with each send, not remembered.
     let moved = sender(
         "the VMID of each send is that of hgatp now",
@@ -368,8 +382,7 @@ fn caching() -> Vec<Case> {
     );
     let moved =
         moved.run(SEND).runs(&WAIT).run(claim(A5)).li(A4, HGATP ^ 1 << 44).run(asm::csrrw(ZERO, standard::HGATP, A4));
-    cases.push(moved.run(SEND).traps(Level::M, MISS).reg(A5, top(VEIID)));
-    cases
+    vec![fresh, moved.run(SEND).traps(Level::M, MISS).reg(A5, top(VEIID))]
 }
 
 const NOP: u32 = asm::addi(ZERO, ZERO, 0);
@@ -378,7 +391,6 @@ const NOP: u32 = asm::addi(ZERO, ZERO, 0);
 fn limits() -> Vec<Case> {
     let section = cites!("4.6": "4.6 limit" "threat 21" "threat 22");
     let gap = 10;
-    let claim = |rd: u8| asm::csrrw(rd, csr::STOPVEI, ZERO);
     // Two sends in a row: the first is seen at once, the second after the gap at the latest.
     let case = sender(
         "a limited mapping: the second of two sends arrives",
