@@ -47,10 +47,15 @@ impl Ring {
     unsafe fn new(memory: *mut u8, size: usize, own: usize) -> Ring {
         let capacity = 1 << (size - HEADER).ilog2();
         let mut ring = Ring { memory, capacity, own: 0, seen: 0 };
-        // An end that is taken up again goes on where it was. Whatever the memory holds, positions are multiples of 8.
-        ring.own = ring.word(own).load(Ordering::Relaxed) & !7;
+        // An end that is taken up again goes on where it was.
+        ring.own = ring.position(own);
         ring.seen = ring.own;
         ring
+    }
+
+    /// A position in memory. Whatever is there, positions are multiples of 8.
+    fn position(&self, offset: usize) -> u32 {
+        self.word(offset).load(Ordering::Acquire) & !(WORD as u32 - 1)
     }
 
     fn word(&self, offset: usize) -> &AtomicU32 {
@@ -72,7 +77,7 @@ impl Ring {
     /// Whether a consumer should tell of room now; if so, the request is done with.
     #[cold]
     fn tells_of_room(&self) -> bool {
-        let used = self.word(PRODUCED).load(Ordering::Acquire).wrapping_sub(self.own) as usize;
+        let used = self.position(PRODUCED).wrapping_sub(self.own) as usize;
         let enough = used <= self.capacity / 2;
         if enough {
             self.word(STALLED).store(0, Ordering::Relaxed);
@@ -201,7 +206,7 @@ impl Producer {
     fn has_room(&mut self, wanted: usize) -> bool {
         let free = |ring: &Ring| ring.capacity.saturating_sub(ring.own.wrapping_sub(ring.seen) as usize);
         if free(&self.0) < wanted {
-            self.0.seen = self.0.word(CONSUMED).load(Ordering::Acquire);
+            self.0.seen = self.0.position(CONSUMED);
         }
         free(&self.0) >= wanted
     }
@@ -235,14 +240,17 @@ impl Consumer {
                 return None;
             }
             let offset = self.0.offset(self.0.own);
+            let (sent, to_end) = (self.0.seen.wrapping_sub(self.0.own) as usize, self.0.capacity - offset);
             let prefix = self.0.prefix(offset).load(Ordering::Relaxed);
-            if prefix as u32 == SKIP {
-                self.skip(self.0.capacity - offset);
+            // A frame follows, which begins at offset 0: so there is one skip at most.
+            if prefix as u32 == SKIP && offset > 0 && to_end < sent {
+                self.skip(to_end);
                 continue;
             }
             let (len, shift) = (prefix as u32 as usize, (prefix >> 32) as usize);
-            // A length that nobody sent: the other side is broken. What it has in the ring is dropped.
-            if len > FRAME_MAX || shift >= WORD || offset + room(shift + len) > self.0.capacity {
+            let is_frame = len <= FRAME_MAX && shift < WORD && room(shift + len) <= to_end.min(sent);
+            // What nobody sent: the other side is broken. What it has in the ring is dropped.
+            if !is_frame || sent > self.0.capacity {
                 self.0.own = self.0.seen;
                 self.0.word(CONSUMED).store(self.0.own, Ordering::Release);
                 return None;
@@ -256,7 +264,7 @@ impl Consumer {
     /// Whether nothing is there now.
     pub fn is_empty(&mut self) -> bool {
         if self.0.own == self.0.seen {
-            self.0.seen = self.0.word(PRODUCED).load(Ordering::Acquire);
+            self.0.seen = self.0.position(PRODUCED);
         }
         self.0.own == self.0.seen
     }
