@@ -57,15 +57,19 @@ pub const fn encode(result: Result<usize, Error>) -> usize {
 }
 
 /// Decodes `a0` after a system call.
+#[inline(always)]
 pub const fn decode(a0: usize) -> Result<usize, Error> {
     let signed = a0 as isize;
-    if signed < 0 && signed > -256 {
-        match Error::from_code(-signed) {
-            Some(error) => Err(error),
-            None => Err(Error::InvalidArgument),
-        }
-    } else {
-        Ok(a0)
+    if signed < 0 && signed > -256 { Err(refusal(-signed)) } else { Ok(a0) }
+}
+
+/// Why a call was refused. Apart, so that a caller has only the comparison in line.
+#[cold]
+#[inline(never)]
+const fn refusal(code: isize) -> Error {
+    match Error::from_code(code) {
+        Some(error) => error,
+        None => Error::InvalidArgument,
     }
 }
 

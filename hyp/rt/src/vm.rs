@@ -91,6 +91,8 @@ pub struct Vcpu {
 
 impl Vcpu {
     /// Runs the guest until it needs us. On `Ok` see [`RunPage::exit_reason`].
+    // In line, as `run_page` and all that an exit passes on its way through a monitor's loop.
+    #[inline(always)]
     pub fn run(&mut self) -> Result<()> {
         // SAFETY: the kernel writes the run page only, to which no reference is
         // alive (`&mut self`).
@@ -98,6 +100,7 @@ impl Vcpu {
     }
 
     /// The page shared with the kernel.
+    #[inline(always)]
     pub fn run_page(&mut self) -> &mut RunPage {
         // SAFETY: the kernel mapped it for the life of the vCPU and touches it
         // only inside `run`, which needs `&mut self` as this reference does.

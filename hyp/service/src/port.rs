@@ -94,7 +94,7 @@ impl<W: FnMut()> Wire for Port<W> {
         unsafe { write_header(header, to) };
         // SAFETY: as above.
         collect(frame, unsafe { to.add(Header::LEN) })?;
-        if self.end.sender.commit(place) {
+        if place.commit() {
             (self.wake)();
         }
         Ok(())

@@ -11,6 +11,8 @@ use crate::guest::{Guest, Next};
 use crate::{Result, marker};
 
 /// Runs the guest until it powers off.
+// Apart from `main`, whose many values would take the registers that the loop needs.
+#[inline(never)]
 pub fn run<S: Sink>(args: &Args, guest: &mut Guest, devices: &mut Devices<S>) -> Result<()> {
     marker::begin_if(args);
     loop {
@@ -25,10 +27,9 @@ pub fn run<S: Sink>(args: &Args, guest: &mut Guest, devices: &mut Devices<S>) ->
 /// Serves the access of an MMIO exit. The kernel hands the answer to the guest when it runs again.
 #[inline(always)]
 pub fn access<S: Sink>(exit: &mut MmioExit, devices: &mut Devices<S>) -> Result<()> {
-    let len = exit.len as u8;
     let served = match exit.is_write {
-        0 => devices.read(exit.gpa, len).map(|value| exit.data = value),
-        _ => devices.write(exit.gpa, len, exit.data),
+        0 => devices.read(exit.gpa, exit.len).map(|value| exit.data = value),
+        _ => devices.write(exit.gpa, exit.len, exit.data),
     };
     served.ok_or_else(|| format!("the guest accesses {:#x}, where nothing is", exit.gpa))
 }

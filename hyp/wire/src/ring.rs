@@ -47,10 +47,15 @@ impl Ring {
     unsafe fn new(memory: *mut u8, size: usize, own: usize) -> Ring {
         let capacity = 1 << (size - HEADER).ilog2();
         let mut ring = Ring { memory, capacity, own: 0, seen: 0 };
-        // An end that is taken up again goes on where it was. Whatever the memory holds, positions are multiples of 8.
-        ring.own = ring.word(own).load(Ordering::Relaxed) & !7;
+        // An end that is taken up again goes on where it was.
+        ring.own = ring.position(own);
         ring.seen = ring.own;
         ring
+    }
+
+    /// A position in memory. Whatever is there, positions are multiples of 8.
+    fn position(&self, offset: usize) -> u32 {
+        self.word(offset).load(Ordering::Acquire) & !(WORD as u32 - 1)
     }
 
     fn word(&self, offset: usize) -> &AtomicU32 {
@@ -72,7 +77,7 @@ impl Ring {
     /// Whether a consumer should tell of room now; if so, the request is done with.
     #[cold]
     fn tells_of_room(&self) -> bool {
-        let used = self.word(PRODUCED).load(Ordering::Acquire).wrapping_sub(self.own) as usize;
+        let used = self.position(PRODUCED).wrapping_sub(self.own) as usize;
         let enough = used <= self.capacity / 2;
         if enough {
             self.word(STALLED).store(0, Ordering::Relaxed);
@@ -92,30 +97,45 @@ fn room(len: usize) -> usize {
     PREFIX + len.next_multiple_of(WORD)
 }
 
-/// A place for a frame that is not sent yet.
-#[derive(Debug)]
-pub struct Place {
-    /// The frame's prefix.
-    prefix: *mut u8,
-    len: u32,
-    shift: u32,
-    /// The position behind the frame.
-    end: u32,
-}
-
-impl Place {
-    /// Where the frame's bytes go.
-    pub fn pointer(&self) -> *mut u8 {
-        self.prefix.wrapping_add(PREFIX + self.shift as usize)
-    }
-}
-
 /// The sending end of a ring.
 #[derive(Debug)]
 pub struct Producer {
     ring: Ring,
-    /// Bytes known to be free.
+    /// Bytes known to be free: never more than there are.
     free: usize,
+}
+
+/// A place for a frame that is not sent yet.
+#[derive(Debug)]
+pub struct Place<'a> {
+    producer: &'a mut Producer,
+    /// The frame's prefix.
+    prefix: *mut u8,
+    len: usize,
+    shift: usize,
+}
+
+impl Place<'_> {
+    /// Where the frame's bytes go.
+    pub fn pointer(&self) -> *mut u8 {
+        self.prefix.wrapping_add(PREFIX + self.shift)
+    }
+
+    /// Sends what was written there. Whether the other side sleeps and must be woken.
+    #[inline(always)]
+    pub fn commit(self) -> bool {
+        let Place { producer: Producer { ring, free }, prefix, len, shift } = self;
+        // SAFETY: aligned, and inside of the ring.
+        let prefix = unsafe { AtomicU64::from_ptr(prefix.cast()) };
+        prefix.store(len as u64 | (shift as u64) << 32, Ordering::Relaxed);
+        let room = room(shift + len);
+        *free -= room;
+        ring.own = ring.own.wrapping_add(room as u32);
+        ring.word(PRODUCED).store(ring.own, Ordering::Release);
+        // The flag is read after the position is visible: one of both sides sees the other (see `prepare_to_wait`).
+        fence(Ordering::SeqCst);
+        ring.word(WAITING).load(Ordering::Relaxed) != 0
+    }
 }
 
 impl Producer {
@@ -127,8 +147,9 @@ impl Producer {
         Producer { ring: unsafe { Ring::new(memory, size, PRODUCED) }, free: 0 }
     }
 
-    /// Sends a frame of `len` bytes, which `fill` writes to the pointer that it gets; that is aligned as the address `like` is, modulo 8. `None` if there is no room or the frame is too long, and
-    /// `fill` isn't called then; else whether the other side sleeps and must be woken. If `fill` fails, nothing is sent.
+    /// Sends a frame of `len` bytes, which `fill` writes to the pointer that it gets; that is aligned as the address `like` is, modulo 8.
+    /// `None` if there is no room or the frame is too long, and `fill` isn't called then; else whether the other side sleeps and must be
+    /// woken. If `fill` fails, nothing is sent.
     ///
     /// # Errors
     /// What `fill` says.
@@ -141,80 +162,65 @@ impl Producer {
     ) -> Result<Option<bool>, E> {
         let Some(place) = self.begin(len, like) else { return Ok(None) };
         fill(place.pointer())?;
-        Ok(Some(self.commit(place)))
+        Ok(Some(place.commit()))
     }
 
-    /// The first half of [`Producer::send`]: a place for a frame. Nothing is sent before it is [committed](Producer::commit).
+    /// The first half of [`Producer::send`]: a place for a frame. Nothing is sent before it is [committed](Place::commit).
     ///
     /// Without room, the other side is asked to tell when there is: [`Frame::release`] answers then that it has to.
     #[inline(always)]
-    pub fn begin(&mut self, len: usize, like: usize) -> Option<Place> {
+    pub fn begin(&mut self, len: usize, like: usize) -> Option<Place<'_>> {
         let shift = like % WORD;
-        match self.reserve(len, shift) {
-            None => self.stall(len, shift),
-            place => place,
+        if len > FRAME_MAX || !(self.reserve(room(shift + len)) || self.stall(room(shift + len))) {
+            return None;
         }
+        // SAFETY: what is reserved lies within the ring.
+        let prefix = unsafe { self.ring.memory.add(HEADER + self.ring.offset(self.ring.own)) };
+        Some(Place { producer: self, prefix, len, shift })
     }
 
     /// Asks to be told of room, and looks once more: one of both sides sees the other.
     #[cold]
-    fn stall(&mut self, len: usize, shift: usize) -> Option<Place> {
-        if len > FRAME_MAX {
-            return None;
-        }
+    fn stall(&mut self, room: usize) -> bool {
         self.ring.word(STALLED).store(1, Ordering::Relaxed);
         fence(Ordering::SeqCst);
-        let place = self.reserve(len, shift);
-        if place.is_some() {
+        let reserved = self.reserve(room);
+        if reserved {
             self.ring.word(STALLED).store(0, Ordering::Relaxed);
         }
-        place
+        reserved
     }
 
-    /// The second half: sends what was written to the place. Whether the other side sleeps and must be woken.
+    /// Whether there is room in one piece from our position on; that moves to the beginning, if there is room only there.
     #[inline(always)]
-    pub fn commit(&mut self, place: Place) -> bool {
-        let Place { prefix, len, shift, end } = place;
-        // SAFETY: aligned, and inside of the ring.
-        let prefix = unsafe { AtomicU64::from_ptr(prefix.cast()) };
-        prefix.store(u64::from(len) | u64::from(shift) << 32, Ordering::Relaxed);
-        self.free = self.free.saturating_sub(end.wrapping_sub(self.ring.own) as usize);
-        self.ring.own = end;
-        self.ring.word(PRODUCED).store(self.ring.own, Ordering::Release);
-        // The flag is read after the position is visible: one of both sides sees the other (see `prepare_to_wait`).
-        fence(Ordering::SeqCst);
-        self.ring.word(WAITING).load(Ordering::Relaxed) != 0
+    fn reserve(&mut self, room: usize) -> bool {
+        let to_end = self.ring.capacity - self.ring.offset(self.ring.own);
+        (room <= to_end || self.skip(to_end, room)) && self.has_room(room)
     }
 
-    /// A place for a frame of `len` bytes, if there is room for it in one piece.
     #[inline(always)]
-    fn reserve(&mut self, len: usize, shift: usize) -> Option<Place> {
-        if len > FRAME_MAX {
-            return None;
+    fn has_room(&mut self, room: usize) -> bool {
+        self.free >= room || self.look() >= room
+    }
+
+    /// Leaves the rest of the ring unused, if there is room behind it.
+    #[cold]
+    fn skip(&mut self, to_end: usize, room: usize) -> bool {
+        let fits = self.has_room(to_end + room);
+        if fits {
+            self.ring.prefix(self.ring.offset(self.ring.own)).store(SKIP.into(), Ordering::Relaxed);
+            self.ring.own = self.ring.own.wrapping_add(to_end as u32);
+            self.free -= to_end;
         }
-        let room = room(shift + len);
-        let mut offset = self.ring.offset(self.ring.own);
-        let to_end = self.ring.capacity - offset;
-        let skipped = if room > to_end { to_end } else { 0 };
-        if self.free < skipped + room && self.look() < skipped + room {
-            return None;
-        }
-        if skipped > 0 {
-            self.ring.prefix(offset).store(SKIP.into(), Ordering::Relaxed);
-            offset = 0;
-        }
-        // SAFETY: what is free is no more than there is, so the room ends within the ring.
-        let prefix = unsafe { self.ring.memory.add(HEADER + offset) };
-        let end = self.ring.own.wrapping_add((skipped + room) as u32);
-        Some(Place { prefix, len: len as u32, shift: shift as u32, end })
+        fits
     }
 
     /// Looks how far the other side is; how much is free now.
+    #[cold]
     fn look(&mut self) -> usize {
-        let Ring { own, capacity, .. } = self.ring;
-        let consumed = self.ring.word(CONSUMED).load(Ordering::Acquire);
-        // Whatever the other side says, no more is free than there is.
-        self.free = capacity.saturating_sub(own.wrapping_sub(consumed) as usize);
+        let used = self.ring.own.wrapping_sub(self.ring.position(CONSUMED)) as usize;
+        // Whatever the other side says.
+        self.free = self.ring.capacity.saturating_sub(used);
         self.free
     }
 }
@@ -247,14 +253,17 @@ impl Consumer {
                 return None;
             }
             let offset = self.0.offset(self.0.own);
+            let (sent, to_end) = (self.0.seen.wrapping_sub(self.0.own) as usize, self.0.capacity - offset);
             let prefix = self.0.prefix(offset).load(Ordering::Relaxed);
-            if prefix as u32 == SKIP {
-                self.skip(self.0.capacity - offset);
+            // A frame follows, which begins at offset 0: so there is one skip at most.
+            if prefix as u32 == SKIP && offset > 0 && to_end < sent {
+                self.skip(to_end);
                 continue;
             }
             let (len, shift) = (prefix as u32 as usize, (prefix >> 32) as usize);
-            // A length that nobody sent: the other side is broken. What it has in the ring is dropped.
-            if len > FRAME_MAX || shift >= WORD || offset + room(shift + len) > self.0.capacity {
+            let is_frame = len <= FRAME_MAX && shift < WORD && room(shift + len) <= to_end.min(sent);
+            // What nobody sent: the other side is broken. What it has in the ring is dropped.
+            if !is_frame || sent > self.0.capacity {
                 self.0.own = self.0.seen;
                 self.0.word(CONSUMED).store(self.0.own, Ordering::Release);
                 return None;
@@ -268,7 +277,7 @@ impl Consumer {
     /// Whether nothing is there now.
     pub fn is_empty(&mut self) -> bool {
         if self.0.own == self.0.seen {
-            self.0.seen = self.0.word(PRODUCED).load(Ordering::Acquire);
+            self.0.seen = self.0.position(PRODUCED);
         }
         self.0.own == self.0.seen
     }

@@ -129,6 +129,54 @@ fn nonsense_in_the_ring_ends_in_nothing() {
     }
 }
 
+/// A cable whose peer has put words into the backend's ring by itself: offsets in the ring, and what is there.
+fn forged(words: &[(usize, u32)]) -> Cable {
+    let mut cable = Cable::new();
+    // The ring that the backend receives from.
+    let ring = cable.memory().wrapping_add(SIZE / 2);
+    for (offset, word) in words {
+        // SAFETY: inside the memory, and aligned.
+        unsafe { ring.add(*offset).cast::<u32>().write(*word) };
+    }
+    cable
+}
+
+const PRODUCED: usize = 0;
+const FIRST: usize = 192;
+
+#[test]
+fn positions_that_are_none_do_no_harm() {
+    // More than the ring has room for, at odd places, with a length that nobody sends; then other ones.
+    for produced in [1, 4, 0x7_ffff, u32::MAX] {
+        let mut cable = forged(&[(PRODUCED, produced), (FIRST, 0xffff)]);
+        let (mut backend, _) = cable.ends();
+        assert_eq!(receive(&mut backend), None);
+        let ring = cable.memory().wrapping_add(SIZE / 2);
+        for produced in (0..64).map(|step| produced.wrapping_add(3 * step)) {
+            // SAFETY: as in `forged`.
+            unsafe { ring.cast::<u32>().write(produced) };
+            let _ = receive(&mut backend);
+        }
+    }
+}
+
+#[test]
+fn a_ring_of_skips_ends() {
+    let mut cable = forged(&[(PRODUCED, 8), (FIRST, u32::MAX)]);
+    let (mut backend, _) = cable.ends();
+    assert_eq!(receive(&mut backend), None);
+}
+
+#[test]
+fn frames_that_go_past_the_end_of_what_was_sent_end() {
+    // Each takes 16 bytes, of which 8 were sent.
+    let mut words: Vec<(usize, u32)> = (FIRST..SIZE / 2).step_by(16).map(|offset| (offset, 8)).collect();
+    words.push((PRODUCED, 8));
+    let mut cable = forged(&words);
+    let (mut backend, _) = cable.ends();
+    assert_eq!((0..SIZE).filter(|_| receive(&mut backend).is_some()).count(), 0);
+}
+
 #[test]
 fn who_waits_for_room_is_told_once_when_half_is_free() {
     let mut cable = Cable::new();

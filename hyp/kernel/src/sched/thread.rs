@@ -86,6 +86,8 @@ pub struct Thread {
     pub context: UnsafeCell<Context>,
     /// Its kernel stack, as long as it lives.
     stack: Lasting<Option<OwnedFrames>>,
+    /// Its upper end, from which it grows.
+    stack_top: usize,
     /// State and tokens.
     pub sched: SpinLock<SchedState>,
     /// A hart runs it, or has not yet finished to switch it out.
@@ -155,12 +157,13 @@ impl Thread {
         let bottom: *mut usize = ptr::with_exposed_provenance_mut(stack.phys().direct());
         // SAFETY: the stack is ours and nobody runs on it yet.
         unsafe { bottom.write(CANARY) };
-        let kernel_sp = stack.phys().direct() + stack.len();
+        let stack_top = stack.phys().direct() + stack.len();
         Ok(Self {
-            entry: UnsafeCell::new(EntryRecord { kernel_sp, hart: 0, user_sp: 0, guest: 0 }),
+            entry: UnsafeCell::new(EntryRecord { kernel_sp: stack_top, hart: 0, user_sp: 0, guest: 0 }),
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             context: UnsafeCell::new(Context::default()),
             stack: Lasting::new(Some(stack)),
+            stack_top,
             sched: SpinLock::new(SchedState { state: State::Parked, token: false, exiting: false }),
             on_cpu: AtomicBool::new(false),
             last_hart: AtomicUsize::new(0),
@@ -176,14 +179,6 @@ impl Thread {
             live: Lasting::new(Some(Counted::new(Kind::Thread))),
             process: Lasting::new(process),
         })
-    }
-
-    fn stack(&self) -> &OwnedFrames {
-        self.stack.as_ref().expect("the thread has ended")
-    }
-
-    fn stack_top(&self) -> usize {
-        self.stack().phys().direct() + self.stack().len()
     }
 
     /// Gives back what an ended thread had, its process last: so the end of the
@@ -215,7 +210,8 @@ impl Thread {
     /// # Safety
     /// It does not run, and nothing of its stack is in use.
     pub unsafe fn restart_user(&self, frame: TrapFrame) {
-        let sp = self.stack_top() - size_of::<TrapFrame>();
+        assert!(self.stack.is_some(), "the thread has ended");
+        let sp = self.stack_top - size_of::<TrapFrame>();
         // SAFETY: the frame lies in the thread's own, unused stack, and nobody
         // uses the context of a thread that does not run.
         unsafe {
@@ -240,7 +236,7 @@ impl Thread {
     /// A kernel thread that calls `main(argument)`, not started.
     pub fn new_kernel(main: KernelMain, argument: usize) -> Result<Arc<Self>, Error> {
         let mut thread = Self::new(None)?;
-        let sp = thread.stack_top();
+        let sp = thread.stack_top;
         let context = thread.context.get_mut();
         context.ra = &raw const kernel_thread_start as usize;
         context.sp = sp;
@@ -289,14 +285,14 @@ impl Thread {
     /// Lets traps begin at the top of the kernel stack again.
     #[inline]
     pub fn reset_kernel_stack(&self) {
-        let top = self.stack_top();
         // SAFETY: called by the thread itself, which is in the kernel.
-        unsafe { (*self.entry.get()).kernel_sp = top };
+        unsafe { (*self.entry.get()).kernel_sp = self.stack_top };
     }
 
     /// Panics if the stack has overflowed.
     pub fn check_stack(&self) {
-        let bottom: *const usize = ptr::with_exposed_provenance(self.stack().phys().direct());
+        let stack = self.stack.as_ref().expect("the thread has ended");
+        let bottom: *const usize = ptr::with_exposed_provenance(stack.phys().direct());
         // SAFETY: the stack is alive as long as the thread.
         let word = unsafe { bottom.read_volatile() };
         assert_eq!(word, CANARY, "kernel stack of thread {} overflowed", self.id);

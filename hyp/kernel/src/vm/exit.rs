@@ -33,22 +33,26 @@ const VSSTATUS_SIE: u64 = 1 << 1;
 /// Mask of the base address in `vstvec`.
 const TVEC_BASE: u64 = !3;
 
-/// Serves an exit by exception. `stval`, `htval` and `htinst` are still those
-/// of the exit. Device accesses come first and in line: they are what there is
-/// most of, and what is measured.
+/// Causes of a load or store without translation.
+const DATA_FAULTS: u64 = 1 << cause::LOAD_GUEST_PAGE
+    | 1 << cause::STORE_GUEST_PAGE
+    | 1 << LOAD_MMIO_GUEST_FAULT
+    | 1 << STORE_MMIO_GUEST_FAULT;
+/// Those of them that are stores.
+const STORE_FAULTS: u64 = 1 << cause::STORE_GUEST_PAGE | 1 << STORE_MMIO_GUEST_FAULT;
+
+/// Whether an exit is [`data_fault`]'s.
 #[inline(always)]
-pub fn handle(vcpu: &mut Vcpu, cause: u64) -> Outcome {
-    match cause {
-        cause::LOAD_GUEST_PAGE | LOAD_MMIO_GUEST_FAULT => data_fault(vcpu, cause, false),
-        cause::STORE_GUEST_PAGE | STORE_MMIO_GUEST_FAULT => data_fault(vcpu, cause, true),
-        cause::ECALL_VS => sbi::call(vcpu),
-        _ => handle_rare(vcpu, cause),
-    }
+pub fn is_data_fault(cause: u64) -> bool {
+    cause < 64 && DATA_FAULTS >> cause & 1 != 0
 }
 
+/// Serves another exit by exception. `stval`, `htval` and `htinst` are still
+/// those of the exit.
 #[inline(never)]
-fn handle_rare(vcpu: &mut Vcpu, cause: u64) -> Outcome {
+pub fn handle(vcpu: &mut Vcpu, cause: u64) -> Outcome {
     match cause {
+        cause::ECALL_VS => sbi::call(vcpu),
         cause::FETCH_GUEST_PAGE => fetch_fault(vcpu),
         cause::VIRTUAL => virtual_instruction(vcpu),
         VEI_MAP_MISS => vei_map_miss(vcpu),
@@ -67,38 +71,25 @@ fn fault_gpa() -> GuestPhys {
     GuestPhys(csr_read!("htval") << 2 | csr_read!("stval") & 3)
 }
 
-/// A load, store or AMO without translation: memory, or a device.
+/// A load, store or AMO without translation: memory, or a device. In line in the
+/// run loop, as far as a device's access goes: that is what there is most of, and
+/// what is measured.
 #[inline(always)]
-fn data_fault(vcpu: &mut Vcpu, cause: u64, store: bool) -> Outcome {
+pub fn data_fault(vcpu: &mut Vcpu, cause: u64) -> Outcome {
     let gpa = fault_gpa();
-    if store && vcpu.io_table.may_hold(gpa) && signal_event(vcpu, gpa) {
-        return Outcome::Resume;
+    match touch(vcpu, gpa, is_store(cause)) {
+        Ok(Touch::Mapped) => return Outcome::Resume,
+        Ok(Touch::Device) => {}
+        Err(_) => return internal_error(vcpu, cause),
     }
-    match touch(vcpu, gpa, store) {
-        Ok(Touch::Mapped) => Outcome::Resume,
-        Ok(Touch::Device) => match decode(vcpu) {
-            Some(access) => mmio::exit(vcpu, gpa, &access),
-            None => not_for_devices(vcpu, store),
-        },
-        Err(_) => internal_error(vcpu, cause),
+    match insn::decode_transformed(csr_read!("htinst")) {
+        Some(access) => mmio::exit(vcpu, gpa, access),
+        None => not_transformed(vcpu, gpa, cause),
     }
 }
 
-/// A store that is bound to an event ends here, before anything is looked up.
-/// Apart from the run loop, which would else prepare on each of its rounds what
-/// this needs.
-#[inline(never)]
-fn signal_event(vcpu: &mut Vcpu, gpa: GuestPhys) -> bool {
-    let Some(insn::Access { kind: insn::Kind::Store { rs2 }, size_log2, insn_len }) = decode(vcpu) else {
-        return false;
-    };
-    let unused = 64 - (8 << size_log2);
-    let value = vcpu.frame.x[rs2] << unused >> unused;
-    let signalled = vcpu.io_table.signal(gpa, value, size_log2);
-    if signalled {
-        vcpu.frame.pc += insn_len as u64;
-    }
-    signalled
+fn is_store(cause: u64) -> bool {
+    STORE_FAULTS >> cause & 1 != 0
 }
 
 #[inline]
@@ -112,28 +103,20 @@ fn touch_memory(vcpu: &Vcpu, gpa: GuestPhys, store: bool) -> Result<Touch, hyp_a
     vcpu.vm.touch(process, gpa, store)
 }
 
-/// The access, from the transformed instruction if there is one.
-#[inline]
-fn decode(vcpu: &Vcpu) -> Option<insn::Access> {
-    match csr_read!("htinst") {
-        0 => fetch_and_decode(vcpu.frame.pc),
-        htinst => insn::decode_transformed(htinst),
+/// Hardware may leave the instruction to be fetched. What is then no plain load
+/// or store (AMO, LR/SC, floating point, or a page table in a device) gets what
+/// a real bus answers: an access fault.
+#[cold]
+#[inline(never)]
+fn not_transformed(vcpu: &mut Vcpu, gpa: GuestPhys, fault: u64) -> Outcome {
+    let fetched = if csr_read!("htinst") == 0 { fetch_instruction(vcpu.frame.pc) } else { None };
+    match fetched.and_then(insn::decode) {
+        Some(access) => mmio::exit(vcpu, gpa, access),
+        None => {
+            let cause = if is_store(fault) { cause::STORE_ACCESS } else { cause::LOAD_ACCESS };
+            inject(vcpu, cause, csr_read!("stval"))
+        }
     }
-}
-
-#[cold]
-#[inline(never)]
-fn fetch_and_decode(pc: u64) -> Option<insn::Access> {
-    fetch_instruction(pc).and_then(insn::decode)
-}
-
-/// AMO, LR/SC, floating point, or a page table in a device: what a real bus
-/// answers with an access fault.
-#[cold]
-#[inline(never)]
-fn not_for_devices(vcpu: &mut Vcpu, store: bool) -> Outcome {
-    let cause = if store { cause::STORE_ACCESS } else { cause::LOAD_ACCESS };
-    inject(vcpu, cause, csr_read!("stval"))
 }
 
 fn fetch_fault(vcpu: &mut Vcpu) -> Outcome {
@@ -229,7 +212,7 @@ fn leave_with(vcpu: &mut Vcpu, reason: u32, cause: u64) -> Outcome {
 /// The access that a UER handler handed back, as if it had come here at once.
 pub fn redirected(vcpu: &mut Vcpu, redirected: &Redirected) -> Outcome {
     match insn::decode_transformed(redirected.tinst) {
-        Some(access) => mmio::exit(vcpu, GuestPhys(redirected.gpa), &access),
+        Some(access) => mmio::exit(vcpu, GuestPhys(redirected.gpa), access),
         None => internal_error(vcpu, redirected.cause),
     }
 }

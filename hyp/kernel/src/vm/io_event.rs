@@ -123,7 +123,8 @@ impl IoTable {
     }
 
     /// Signals the event of a store of `value`, if it has one.
-    #[inline]
+    // Apart from the run loop, which would else prepare on each of its rounds what this needs.
+    #[inline(never)]
     pub fn signal(&self, gpa: GuestPhys, value: u64, size_log2: u32) -> bool {
         let bucket = bucket(gpa.0);
         // SAFETY: `table` made each start at most the number of entries, in

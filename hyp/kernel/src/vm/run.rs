@@ -124,6 +124,7 @@ fn run_loop(thread: &Thread) -> Result<(), Error> {
             continue;
         }
         let outcome = match cause {
+            cause if exit::is_data_fault(cause) => exit::data_fault(vcpu(thread), cause),
             CAUSE_UER_EXIT => Outcome::Leave,
             CAUSE_UER_RESUME => Outcome::Resume,
             _ => exit::handle(vcpu(thread), cause),

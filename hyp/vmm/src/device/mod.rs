@@ -30,7 +30,7 @@ impl<S: Sink> Devices<S> {
     /// Reads `len` bytes at guest physical address `gpa`; `None` if no device answers there.
     // Not inlined, so that every mechanism runs the same code. What is rare ends in a tail call, so that the rest needs no stack.
     #[inline(never)]
-    pub fn read(&mut self, gpa: u64, len: u8) -> Option<u64> {
+    pub fn read(&mut self, gpa: u64, len: u32) -> Option<u64> {
         let offset = gpa.wrapping_sub(UART);
         match self.uart.poll(offset) {
             None => self.read_rare(gpa, len),
@@ -40,28 +40,28 @@ impl<S: Sink> Devices<S> {
 
     /// Writes the low `len` bytes of `value`; `None` if no device answers there.
     #[inline(never)]
-    pub fn write(&mut self, gpa: u64, len: u8, value: u64) -> Option<()> {
+    pub fn write(&mut self, gpa: u64, len: u32, value: u64) -> Option<()> {
         let offset = gpa.wrapping_sub(UART);
         if self.uart.send(offset, value) { Some(()) } else { self.write_rare(gpa, len, value) }
     }
 
     #[cold]
     #[inline(never)]
-    fn read_rare(&mut self, gpa: u64, len: u8) -> Option<u64> {
+    fn read_rare(&mut self, gpa: u64, len: u32) -> Option<u64> {
         let (uart, virtio) = (gpa.wrapping_sub(UART), gpa.wrapping_sub(VIRTIO));
         match &mut self.virtio {
-            Some(slot) if virtio < VIRTIO_SIZE => Some(slot.read(virtio, len)),
+            Some(slot) if virtio < VIRTIO_SIZE => Some(slot.read(virtio, len as u8)),
             _ => (uart < UART_SIZE).then(|| self.uart.read(uart, len)),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn write_rare(&mut self, gpa: u64, len: u8, value: u64) -> Option<()> {
+    fn write_rare(&mut self, gpa: u64, len: u32, value: u64) -> Option<()> {
         let (uart, virtio) = (gpa.wrapping_sub(UART), gpa.wrapping_sub(VIRTIO));
         match &mut self.virtio {
             Some(slot) if virtio < VIRTIO_SIZE => {
-                slot.write(virtio, len, value);
+                slot.write(virtio, len as u8, value);
                 Some(())
             }
             _ => (uart < UART_SIZE).then(|| self.uart.write(uart, len, value)),

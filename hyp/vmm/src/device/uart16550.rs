@@ -109,7 +109,7 @@ impl<S: Sink> Uart16550<S> {
     }
 
     /// Reads any register. They are one byte wide: of wider accesses the other bytes are 0.
-    pub fn read(&mut self, offset: u64, _len: u8) -> u64 {
+    pub fn read(&mut self, offset: u64, _len: u32) -> u64 {
         let value = match (offset, self.lcr & LCR_DLAB != 0) {
             (THR_RBR | IER, true) => self.divisor[offset as usize],
             (THR_RBR, false) => self.take_received(),
@@ -130,7 +130,7 @@ impl<S: Sink> Uart16550<S> {
     }
 
     /// Writes any register with the low byte of `value`.
-    pub fn write(&mut self, offset: u64, _len: u8, value: u64) {
+    pub fn write(&mut self, offset: u64, _len: u32, value: u64) {
         let value = value as u8;
         match (offset, self.lcr & LCR_DLAB != 0) {
             (THR_RBR | IER, true) => self.divisor[offset as usize] = value,
