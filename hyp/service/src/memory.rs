@@ -13,6 +13,12 @@ use rv_virtio::memory::{GuestAddress, GuestMemory, MemoryError, Region};
 pub unsafe trait Pieces {
     /// Where the memory at `address` is, and how many bytes follow one another there, `len` at most. `None` if there is no memory.
     fn piece(&self, address: GuestAddress, len: usize) -> Option<(*mut u8, usize)>;
+
+    /// The same if all of them do. Others may lie in one piece all the same: this is the short way.
+    #[inline(always)]
+    fn whole(&self, address: GuestAddress, len: usize) -> Option<*mut u8> {
+        self.piece(address, len).filter(|(_, count)| *count == len).map(|(pointer, _)| pointer)
+    }
 }
 
 /// Guest memory made of [`Pieces`].
@@ -90,8 +96,8 @@ impl<P: Pieces> GuestMemory for Memory<P> {
 
     #[inline(always)]
     fn head<const N: usize>(&self, address: GuestAddress, len: usize) -> Option<([u16; N], Option<*const u8>)> {
-        let (from, count) = self.0.piece(address, len)?;
-        if count < len || len < 2 * N || !(from as usize).is_multiple_of(2) {
+        let from = self.0.whole(address, len)?;
+        if len < 2 * N || !(from as usize).is_multiple_of(2) {
             return None;
         }
         // SAFETY: so many bytes of memory that nobody has references to, aligned. Atomic, or the compiler finds that bytes do as well.
@@ -115,13 +121,19 @@ pub struct Window {
 // SAFETY: it is a pointer to memory that is shared with a guest anyway, and accessed atomically.
 unsafe impl Send for Window {}
 
+/// What is read outside of a window. Cold, so that the compiler lays out the way inside as the straight one.
+#[cold]
+fn outside() -> u8 {
+    0
+}
+
 /// Loads and stores of one width: atomic, in one piece, and nothing outside of the window.
 macro_rules! words {
     ($($load:ident $store:ident $word:ty, $atomic:ty;)*) => { $(
         #[inline]
         fn $load(&self, offset: usize) -> $word {
             if offset + size_of::<$word>() > self.len {
-                return 0;
+                return outside().into();
             }
             // SAFETY: inside the window, and aligned, as rings are and the queue's offsets in them.
             let word = unsafe { <$atomic>::from_ptr(self.start.add(offset).cast()) };

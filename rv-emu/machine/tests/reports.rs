@@ -104,6 +104,33 @@ fn fences_alone_empty_the_walker() {
     assert_eq!(cold.1 - other_space.1, 11, "pte_read 12, pte_cached 1");
 }
 
+/// An instruction that lies in two pages is fetched through translations that are there, as any other.
+#[test]
+fn an_instruction_across_pages_walks_once() {
+    let code = DATA + 0x2ffe;
+    let turns = 100;
+    let setup = |program: &mut Program| {
+        program.li(A0, DATA).li(A1, (RAM_BASE >> 12) << 10 | 0xcf).add(&[asm::sd(A1, A0, 16)]);
+        program.csr(csr::PMPADDR0, u64::MAX >> 10).csr(csr::PMPCFG0, 0x1f).csr(csr::SATP, 8 << 60 | DATA >> 12);
+        // addi a3, a3, -1; bnez a3, back; ecall
+        let words = [asm::addi(A3, A3, -1), asm::bne(A3, ZERO, -4), asm::ecall()];
+        program.li(A0, code);
+        for (index, half) in words.iter().flat_map(|word| [word & 0xffff, word >> 16]).enumerate() {
+            program.li(A1, half.into()).add(&[asm::sh(A1, A0, 2 * index as i32)]);
+        }
+        program.li(A3, turns).csr(csr::MEPC, code).li(A2, 1 << 11).add(&[asm::csrrs(ZERO, csr::MSTATUS, A2)]);
+        program.add(&[marker::encode(1), asm::mret()]);
+    };
+    let handler = |program: &mut Program| {
+        program.add(&[marker::encode(2)]).pass();
+    };
+    let mut machine = machine(flat(1), &Program::handler(setup, handler));
+    assert_eq!(finish(&mut machine), Stop::Exit(0));
+    let report = window(&machine);
+    assert!(report.instret_by_mode["HS"] >= 2 * turns);
+    assert_eq!(report.pte_reads, 2, "a gigapage's one entry, for each of both pages");
+}
+
 #[test]
 fn software_cannot_fill_the_host_with_snapshots() {
     let mut program = Program::new();

@@ -61,7 +61,7 @@ const NOTHING: Slice =
 fn count(case: &Case) -> u64 {
     match case.workload.metric {
         Metric::Operations => 200,
-        _ => ((1 << 20) / case.size.max(1)).clamp(200, 1000),
+        _ => ((1 << 20) / case.size.max(1)).clamp(200, 4000),
     }
 }
 

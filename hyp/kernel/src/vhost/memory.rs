@@ -60,4 +60,15 @@ unsafe impl Pieces for KernelMemory {
         let start = self.page(index)? + within;
         Some((core::ptr::with_exposed_provenance_mut(start), len.min(rest).min(HUGE_SIZE - within)))
     }
+
+    #[inline(always)]
+    fn whole(&self, address: GuestAddress, len: usize) -> Option<*mut u8> {
+        let offset = address.0.wrapping_sub(self.base);
+        let end = offset.checked_add(len as u64)?;
+        let (index, within) = (offset as usize / HUGE_SIZE, offset as usize % HUGE_SIZE);
+        if end > self.size || within + len > HUGE_SIZE {
+            return None;
+        }
+        Some(core::ptr::with_exposed_provenance_mut(self.page(index)? + within))
+    }
 }

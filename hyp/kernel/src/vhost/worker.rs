@@ -75,9 +75,7 @@ impl Worker {
             };
             while queues != 0 {
                 vei::hart::hold();
-                let turn = self.service.serve(queues, interrupt);
-                vei::hart::release();
-                match turn {
+                match self.service.serve(queues, interrupt) {
                     Ok(turn) => {
                         count(&self.shared.requests, turn.served.into());
                         queues = turn.more;
@@ -88,6 +86,7 @@ impl Worker {
                     }
                 }
             }
+            vei::hart::release();
             if self.service.is_broken() || self.service.device_mut().may_sleep() {
                 return;
             }

@@ -238,7 +238,11 @@ impl Core<'_> {
     pub(super) fn parcel(&mut self, pc: u64, va: u64) -> Result<u32, Trap> {
         let access = Access { kind: AccessKind::Fetch, source: Source::Fetch, size: 2, va: pc };
         let regime = Regime::fetch(&self.hart.state);
-        let phys = self.resolve(access, va, 2, regime)?;
+        let space = regime.space(&self.hart.state);
+        let phys = match self.hart.mmu.tlb(space).executable(va) {
+            Some(phys) => phys,
+            None => self.resolve(access, va, 2, regime)?,
+        };
         let fault = Trap { gva: regime.virt, ..Trap::exception(cause::INSTRUCTION_ACCESS_FAULT, va) };
         self.bus.ram().load(phys, 2).map(|parcel| parcel as u32).ok_or(fault)
     }
