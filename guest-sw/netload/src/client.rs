@@ -241,7 +241,7 @@ impl Client {
         }
         self.phase = Phase::Closing;
         (self.deadline, self.tries) = (0, 0);
-        Poll::Measured
+        Poll::Busy
     }
 
     fn udp_rr<D: Device>(&mut self, now: u64, device: &mut D, latency: &mut impl FnMut(u64)) -> Poll {
@@ -326,7 +326,8 @@ impl Client {
                         };
                         self.outcome.server = summary;
                         self.phase = Phase::Done;
-                        return Poll::Done;
+                        // A stream is measured up to here: what was sent counts when it has arrived.
+                        return if self.options.test.is_rr() { Poll::Done } else { Poll::Measured };
                     }
                     _ => {}
                 }

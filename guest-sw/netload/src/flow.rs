@@ -3,6 +3,9 @@
 //! payload, straight into the device's buffer.
 //!
 //! Neighbours are static entries here: whoever makes a flow says what the peer's address on the wire is.
+//!
+//! Who receives remembers the headers of a datagram that the stack has found right, as kernels do with flows: a frame with
+//! the same ones is another datagram of that flow, and nothing else has to be known.
 
 use smoltcp::phy::{ChecksumCapabilities, Device};
 use smoltcp::wire::{
@@ -10,6 +13,7 @@ use smoltcp::wire::{
     Ipv4Repr, UdpPacket,
 };
 
+use crate::payload::same;
 use crate::stack::Address;
 use crate::wire::HEADER_SIZE;
 
@@ -36,6 +40,14 @@ pub struct Partial {
 pub trait Link: Device {
     /// Transmits a frame of `len` bytes that `fill` writes. `false`, without a call of `fill`, if there is no room.
     fn send(&mut self, len: usize, partial: Partial, fill: impl FnOnce(&mut [u8])) -> bool;
+}
+
+/// A device whose next frame can be looked at before it is received.
+pub trait Tap: Device {
+    /// The next frame, which stays the next.
+    fn peek(&mut self) -> Option<&[u8]>;
+    /// The next frame is done with.
+    fn discard(&mut self);
 }
 
 /// Bytes before the headers, so that payload would be aligned behind them as in the drivers' buffers: the copy goes
@@ -67,6 +79,27 @@ impl Template {
         } else {
             copy_bytes(to, headers);
         }
+    }
+}
+
+/// The headers of a flow whose datagrams arrive.
+#[derive(Clone, Debug)]
+pub(crate) struct Known(Template);
+
+impl Known {
+    /// The flow that a frame belongs to.
+    pub(crate) fn new(frame: &[u8]) -> Option<Self> {
+        let mut template = Template([0; PAD + HEADERS]);
+        template.0[PAD..].copy_from_slice(frame.get(..HEADERS)?);
+        Some(Self(template))
+    }
+
+    /// The payload, if the frame is of this flow. Its checksum is another one for each datagram, and the device's business.
+    #[inline]
+    pub(crate) fn payload<'a>(&self, frame: &'a [u8]) -> Option<&'a [u8]> {
+        const CHECKED: usize = ETHERNET + IPV4 + CHECKSUM;
+        let (headers, payload) = frame.split_at_checked(HEADERS)?;
+        same(&headers[..CHECKED], &self.0.0[PAD..PAD + CHECKED]).then_some(payload)
     }
 }
 

@@ -17,7 +17,7 @@ mod stack;
 pub mod wire;
 
 pub use client::{Client, Outcome};
-pub use flow::{Flow, Link, Partial};
+pub use flow::{Flow, Link, Partial, Tap};
 pub use server::{Report, Server};
 pub use smoltcp;
 pub use stack::{Address, Memory};

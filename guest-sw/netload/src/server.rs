@@ -3,9 +3,10 @@
 use smoltcp::phy::Device;
 use smoltcp::socket::{tcp, udp};
 
+use crate::flow::{Known, Tap};
 use crate::payload::{Payload, same};
 use crate::stack::{self, Address, Memory, Stack};
-use crate::wire::{HEADER_SIZE, Header, Kind, OPENING_SIZE, Opening, SUMMARY_SIZE, Summary};
+use crate::wire::{HEADER_SIZE, Header, Kind, OPENING_SIZE, Opening, SUMMARY_SIZE, Summary, Test};
 use crate::{PORT, Poll};
 
 /// Frames per poll.
@@ -114,6 +115,10 @@ impl Session {
 pub struct Server {
     stack: Stack,
     session: Option<Session>,
+    /// The flow of a stream of datagrams, once one of them was found right.
+    known: Option<Known>,
+    /// Whether the device sees to checksums of datagrams, as [`Known`] wants it.
+    trusts: bool,
     /// The beginning of what a client says in a connection.
     words: [u8; OPENING_SIZE],
     words_len: usize,
@@ -127,7 +132,8 @@ impl Server {
             // The port isn't 0 and the socket is new, so it can be bound.
             let _ = stack.sockets.get_mut::<udp::Socket<'_>>(handle).bind(PORT);
         }
-        Self { stack, session: None, words: [0; OPENING_SIZE], words_len: 0 }
+        let trusts = !device.capabilities().checksum.udp.rx();
+        Self { stack, session: None, known: None, trusts, words: [0; OPENING_SIZE], words_len: 0 }
     }
 
     /// The test that it serves, or served last.
@@ -137,15 +143,22 @@ impl Server {
     }
 
     /// Goes on: [`Poll::Busy`] or [`Poll::Waiting`].
-    pub fn poll<D: Device>(&mut self, now: u64, device: &mut D) -> Poll {
+    pub fn poll<D: Tap>(&mut self, now: u64, device: &mut D) -> Poll {
         let mut any = false;
         for _ in 0..BURST {
+            if self.take_known(device) {
+                any = true;
+                continue;
+            }
+            let flow = self.new_flow(device);
             // One frame at a time: the sockets never have more than they have room for.
             if !self.stack.take_in(now, device) {
                 break;
             }
             any = true;
-            self.serve_udp();
+            if self.serve_udp() {
+                self.known = flow;
+            }
             self.serve_tcp();
         }
         self.serve_tcp();
@@ -154,15 +167,38 @@ impl Server {
         if any { Poll::Busy } else { Poll::Waiting(self.stack.deadline(now, None)) }
     }
 
-    fn serve_udp(&mut self) {
+    /// Takes the next frame, if it is a datagram of the known flow's stream.
+    #[inline]
+    fn take_known<D: Tap>(&mut self, device: &mut D) -> bool {
+        let (Some(known), Some(session)) = (&self.known, &mut self.session) else { return false };
+        let Some(bytes) = device.peek().and_then(|frame| known.payload(frame)) else { return false };
+        let header = Header::from_bytes(bytes).filter(|header| header.kind == Kind::Data && !session.done);
+        let Some(header) = header else { return false };
+        session.take(&header, bytes, self.stack.payload);
+        device.discard();
+        true
+    }
+
+    /// The flow of the next frame, while none is known in a stream of datagrams.
+    fn new_flow<D: Tap>(&self, device: &mut D) -> Option<Known> {
+        let streams = self.session.as_ref().is_some_and(|session| session.opening.test == Test::UdpStream);
+        if !(self.trusts && streams) {
+            return None;
+        }
+        device.peek().and_then(Known::new)
+    }
+
+    /// Serves what the stack has received; whether that was a right datagram of a stream.
+    fn serve_udp(&mut self) -> bool {
+        let mut right = false;
         let Some(handle) = self.stack.udp else {
-            return;
+            return right;
         };
         let payload = &mut *self.stack.payload;
         let socket = self.stack.sockets.get_mut::<udp::Socket<'_>>(handle);
         loop {
             let Ok((bytes, from)) = socket.recv() else {
-                return;
+                return right;
             };
             let Some(header) = Header::from_bytes(bytes) else {
                 if let Some(session) = &mut self.session {
@@ -176,12 +212,13 @@ impl Server {
                     let opening = Opening::from_bytes(&bytes[HEADER_SIZE..]);
                     let sound = |opening: &Opening| opening.size as usize >= HEADER_SIZE;
                     if let Some(opening) = opening.filter(sound) {
+                        self.known = None;
                         open(session, opening, payload);
                         answer = Answer::Ready;
                     }
                 }
                 (Kind::Data, Some(session)) if !session.done => {
-                    session.take(&header, bytes, payload);
+                    right = session.take(&header, bytes, payload);
                 }
                 (Kind::Request, Some(session)) if !session.done => {
                     if session.take(&header, bytes, payload) {

@@ -1,10 +1,12 @@
 //! The peer's end of the cable, as the network stack wants to see a device. Frames have virtio's header before them.
 
 use alloc::boxed::Box;
+use core::ops::Range;
 use core::ptr;
 
 use hyp_rt::event::Event;
-use hyp_wire::{Consumer, End, Frame, Producer};
+use hyp_wire::{End, Producer};
+use netload::Tap;
 use netload::smoltcp::phy::{Checksum, Device, DeviceCapabilities, Medium, RxToken, TxToken};
 use netload::smoltcp::time::Instant;
 
@@ -24,6 +26,8 @@ pub struct Cable {
     other: Event,
     bits: u32,
     incoming: Buffer,
+    /// Where the next frame is in `incoming`, if it was taken off the cable.
+    next: Option<Range<usize>>,
     outgoing: Buffer,
 }
 
@@ -53,17 +57,28 @@ fn buffer() -> Buffer {
 
 impl Cable {
     pub fn new(end: End, other: Event, bits: u32) -> Self {
-        Cable { end, other, bits, incoming: buffer(), outgoing: buffer() }
+        Cable { end, other, bits, incoming: buffer(), next: None, outgoing: buffer() }
     }
 
-    fn parts(&mut self) -> (&mut Consumer, &mut Buffer, Room<'_>) {
-        let Cable { end, other, bits, incoming, outgoing } = self;
-        (&mut end.receiver, incoming, Room { sender: &mut end.sender, buffer: outgoing, other, bits: *bits })
+    /// Takes the next frame off the cable; where it is now. What is in it might change while it is read: it is copied first.
+    fn take(&mut self) -> Option<Range<usize>> {
+        if self.next.is_none() {
+            let frame = self.end.receiver.receive()?;
+            let len = frame.len().saturating_sub(HEADER).min(FRAME_MAX);
+            let shift = (frame.as_ptr() as usize + HEADER) % WORD;
+            let whole = frame.copy(HEADER, &mut self.incoming.0[shift..shift + len]);
+            // A backend that waits for room.
+            if frame.release() {
+                let _ = self.other.signal(self.bits);
+            }
+            self.next = Some(shift..shift + if whole { len } else { 0 });
+        }
+        self.next.clone()
     }
 
     /// Whether this side may sleep until it is woken.
     pub fn may_sleep(&mut self) -> bool {
-        self.end.receiver.prepare_to_wait()
+        self.next.is_none() && self.end.receiver.prepare_to_wait()
     }
 
     /// This side looks by itself again.
@@ -72,25 +87,12 @@ impl Cable {
     }
 }
 
-/// A frame that has arrived. What is in it may change while it is read: it is copied first.
-pub struct Received<'a> {
-    frame: Frame<'a>,
-    buffer: &'a mut Buffer,
-    other: &'a Event,
-    bits: u32,
-}
+/// A frame that has arrived.
+pub struct Received<'a>(&'a [u8]);
 
 impl RxToken for Received<'_> {
     fn consume<R, F: FnOnce(&[u8]) -> R>(self, take: F) -> R {
-        let len = self.frame.len().saturating_sub(HEADER).min(FRAME_MAX);
-        let shift = (self.frame.as_ptr() as usize + HEADER) % WORD;
-        let bytes = &mut self.buffer.0[shift..shift + len];
-        let whole = self.frame.copy(HEADER, bytes);
-        // A backend that waits for room.
-        if self.frame.release() {
-            let _ = self.other.signal(self.bits);
-        }
-        take(if whole { bytes } else { &[] })
+        take(self.0)
     }
 }
 
@@ -133,14 +135,16 @@ impl Device for Cable {
     type TxToken<'a> = Room<'a>;
 
     fn receive(&mut self, _: Instant) -> Option<(Received<'_>, Room<'_>)> {
-        let (receiver, buffer, room) = self.parts();
-        let frame = receiver.receive()?;
-        let (other, bits) = (room.other, room.bits);
-        Some((Received { frame, buffer, other, bits }, room))
+        let place = self.take()?;
+        self.next = None;
+        let Cable { end, other, bits, incoming, outgoing, .. } = self;
+        let room = Room { sender: &mut end.sender, buffer: outgoing, other, bits: *bits };
+        Some((Received(&incoming.0[place]), room))
     }
 
     fn transmit(&mut self, _: Instant) -> Option<Room<'_>> {
-        Some(self.parts().2)
+        let Cable { end, other, bits, outgoing, .. } = self;
+        Some(Room { sender: &mut end.sender, buffer: outgoing, other, bits: *bits })
     }
 
     fn capabilities(&self) -> DeviceCapabilities {
@@ -151,5 +155,16 @@ impl Device for Cable {
         capabilities.checksum.udp = Checksum::None;
         capabilities.checksum.tcp = Checksum::None;
         capabilities
+    }
+}
+
+impl Tap for Cable {
+    fn peek(&mut self) -> Option<&[u8]> {
+        let place = self.take()?;
+        Some(&self.incoming.0[place])
+    }
+
+    fn discard(&mut self) {
+        self.next = None;
     }
 }
