@@ -18,7 +18,7 @@ use crate::proc::process::{Object, Process};
 use crate::proc::user;
 use crate::sched;
 use crate::sched::signal::Deadline;
-use crate::syscall::memory::process;
+use crate::syscall::process;
 
 /// The end of a call that may have waited: threads of a dying process end here.
 pub fn finish<T>(result: Result<T, Error>) -> Result<T, Error> {

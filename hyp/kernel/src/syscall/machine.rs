@@ -13,7 +13,7 @@ use crate::mm::frame;
 use crate::proc::process::Object;
 use crate::proc::user;
 use crate::sched::current;
-use crate::syscall::memory::process;
+use crate::syscall::process;
 use crate::vm::line::{Hsm, request};
 use crate::vm::vcpu::Vcpu;
 use crate::vm::{Vm, uer};

@@ -1,7 +1,5 @@
 //! System calls about memory, files and the console.
 
-use alloc::sync::Arc;
-
 use hyp_abi::Error;
 use hyp_abi::syscall::{FileMapping, MAP_HUGE};
 use hyp_kernel::addr::{HUGE_SIZE, UserVirt};
@@ -10,17 +8,12 @@ use crate::boot::initrd;
 use crate::console;
 use crate::mm::frame;
 use crate::proc::address_space::Backing;
-use crate::proc::process::Process;
 use crate::proc::user;
-use crate::sched::current;
+use crate::syscall::process;
 
 /// Longest name of a file.
 pub const NAME_MAX: usize = 255;
 const CONSOLE_CHUNK: usize = 2048;
-
-pub fn process() -> Result<&'static Arc<Process>, Error> {
-    current().process.as_ref().ok_or(Error::PermissionDenied)
-}
 
 pub fn console_write(start: usize, len: usize) -> Result<usize, Error> {
     let process = process()?;

@@ -7,14 +7,22 @@ mod processes;
 mod threads;
 mod vhost;
 
+use alloc::sync::Arc;
+
 use hyp_abi::error::{Error, encode};
 use hyp_abi::syscall as number;
 use hyp_kernel::addr::UserVirt;
 
 use crate::disk;
+use crate::proc::process::Process;
 use crate::sched;
 use crate::vei;
 use crate::vm::run;
+
+/// The process whose thread calls.
+pub fn process() -> Result<&'static Arc<Process>, Error> {
+    sched::current().process.as_ref().ok_or(Error::PermissionDenied)
+}
 
 /// Entered by the trap vector with the registers of the caller as arguments.
 pub extern "C" fn syscall(
@@ -75,8 +83,8 @@ fn dispatch(call: usize, [a0, a1, a2]: [usize; 3]) -> Result<usize, Error> {
         number::IRQ_EVENT => machine::irq_event(a0, a1).map(done),
         number::HOST_STATS => processes::host_stats(a0, a1, a2),
         number::DISK_SIZE => disk::size(),
-        number::DISK_READ => disk::read(memory::process()?, a0, UserVirt(a1), a2).map(done),
-        number::DISK_WRITE => disk::write(memory::process()?, a0, UserVirt(a1), a2).map(done),
+        number::DISK_READ => disk::read(process()?, a0, UserVirt(a1), a2).map(done),
+        number::DISK_WRITE => disk::write(process()?, a0, UserVirt(a1), a2).map(done),
         number::DISK_FLUSH => disk::flush().map(done),
         number::VHOST_CREATE => vhost::create(a0),
         number::VHOST_QUEUE => vhost::queue(a0, a1).map(done),

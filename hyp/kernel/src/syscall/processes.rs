@@ -1,6 +1,5 @@
 //! System calls about child processes, and about what the kernel counts.
 
-use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
@@ -22,7 +21,8 @@ use crate::sched::hart::{Hart, harts};
 use crate::sched::signal::Deadline;
 use crate::stats::{COALESCED, INJECTED, Kind, live};
 use crate::syscall::ipc::finish;
-use crate::syscall::memory::{NAME_MAX, process};
+use crate::syscall::memory::NAME_MAX;
+use crate::syscall::process;
 use crate::vm::hardware;
 
 /// Text of the caller's.
@@ -67,8 +67,7 @@ pub fn thread_stats(target: usize, id: usize) -> Result<(), Error> {
     let process = process()?;
     let thread = if id == 0 { current().to_arc() } else { process.thread(id)? };
     let hart = harts()[thread.last_hart.load(Ordering::Relaxed)];
-    let is_running = core::ptr::eq(hart.current.get(), Arc::as_ptr(&thread));
-    let now = if is_running { hart.cycles_since_switch() } else { 0 };
+    let now = if thread.on_cpu.load(Ordering::Relaxed) { hart.cycles_since_switch() } else { 0 };
     let stats = ThreadStats {
         id: thread.id as u64,
         run_cycles: thread.run_cycles.load(Ordering::Relaxed) + now,

@@ -8,7 +8,7 @@ use crate::mm::frame;
 use crate::proc::process::Object;
 use crate::proc::user;
 use crate::syscall::ipc::finish;
-use crate::syscall::memory::process;
+use crate::syscall::process;
 use crate::vhost::Vhost;
 
 pub fn create(spec: usize) -> Result<usize, Error> {

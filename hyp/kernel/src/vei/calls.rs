@@ -9,9 +9,10 @@ use hyp_abi::vei::{TO_EVENT, UserContextSpec, VeiRoute};
 use hyp_kernel::addr::UserVirt;
 
 use crate::ipc::event::Event;
+use crate::mm::frame;
 use crate::proc::process::{Object, Process};
 use crate::proc::user;
-use crate::sched::current;
+use crate::syscall::process;
 use crate::vei::context::{self, ContextRef, UserContext};
 use crate::vei::route::{self, Destination, Receiver};
 use crate::vei::{is_supported, stats};
@@ -20,10 +21,6 @@ use crate::vm::Vm;
 static NEXT_DOMAIN: AtomicU64 = AtomicU64::new(1);
 /// DOM has 16 bits.
 const DOMAIN_MAX: u64 = 0xffff;
-
-fn process() -> Result<&'static Arc<Process>, Error> {
-    current().process.as_ref().ok_or(Error::PermissionDenied)
-}
 
 fn supported() -> Result<(), Error> {
     if is_supported() { Ok(()) } else { Err(Error::NotSupported) }
@@ -51,6 +48,7 @@ impl Receiver for EventBits {
 
 pub fn route(vm: usize, spec: usize) -> Result<(), Error> {
     supported()?;
+    frame::admit()?;
     let process = process()?;
     let spec: VeiRoute = user::read_value(process, UserVirt(spec))?;
     route::check(&spec)?;
@@ -72,6 +70,7 @@ pub fn unroute(vm: usize, veirq: usize) -> Result<(), Error> {
 
 pub fn create_context(spec: usize) -> Result<usize, Error> {
     supported()?;
+    frame::admit()?;
     let process = process()?;
     let spec: UserContextSpec = user::read_value(process, UserVirt(spec))?;
     let context = context::create(&spec)?;

@@ -13,6 +13,7 @@ use hyp_kernel::addr::UserVirt;
 use hyp_kernel::insn::Access;
 
 use crate::arch::csr::{CAUSE_INTERRUPT, SSTATUS_SPP};
+use crate::mm::frame;
 use crate::proc::user;
 use crate::sched::{self, current, thread::Thread, timer};
 use crate::trap::handle::interrupt;
@@ -181,6 +182,11 @@ fn serve_requests(thread: &Thread) -> Result<(), Error> {
             return interrupted(thread);
         }
         if others & request::IO_EVENTS != 0 {
+            if let Err(error) = frame::admit() {
+                // The request stays, for a time with more memory.
+                vcpu(thread).line.leave();
+                return Err(error);
+            }
             // Before the table is made: a change after that asks again.
             vcpu(thread).line.done(request::IO_EVENTS);
             let table = vcpu(thread).vm.io_table();
