@@ -30,7 +30,7 @@ pub struct VhostSpec {
     pub memory: u32,
     /// Shared memory that is the disk or the cable.
     pub backing: u32,
-    /// What the worker waits at.
+    /// What the worker waits at, alone: `Busy` when somebody else does.
     pub kick: u32,
     /// What it signals when the driver wants an interrupt.
     pub call: u32,

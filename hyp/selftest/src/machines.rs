@@ -8,8 +8,11 @@ use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use hyp_abi::Error;
 use hyp_abi::event::{EVENT_DEASSIGN, IO_EVENT_DATAMATCH, IRQ_LINE, IRQ_MESSAGE, IoEvent, IrqEvent};
+use hyp_abi::vhost::{self, VhostSpec};
 use hyp_abi::vm::{DEBUG_BREAKPOINT, MemoryRegion, exit, reg};
 use hyp_rt::event::Event;
+use hyp_rt::shared::Shared;
+use hyp_rt::vhost::Vhost;
 use hyp_rt::vm::{InterruptLine, Vcpu, Vm};
 use hyp_rt::{sys, thread};
 
@@ -390,6 +393,43 @@ pub fn kicks() -> Outcome {
         guest.end()?;
     }
     Ok(())
+}
+
+/// A worker of the kernel's waits at an event of ours. Nobody takes its bits from
+/// it, and its end reaches it whatever becomes of them: else it would stay for ever,
+/// with the memory, which whoever counts what is left behind would see.
+pub fn workers() -> Outcome {
+    const SIZE: usize = 2 << 20;
+    let guest = Guest::new(endless_program())?;
+    let [memory, disk] = [Shared::new(SIZE).map_err(fails)?, Shared::new(SIZE).map_err(fails)?];
+    let [kick, call] = [Event::new().map_err(fails)?, Event::new().map_err(fails)?];
+    let spec = VhostSpec {
+        kind: vhost::DISK,
+        memory: memory.handle().raw(),
+        backing: disk.handle().raw(),
+        kick: kick.handle().raw(),
+        call: call.handle().raw(),
+        call_bits: 1,
+        gpa: MEMORY,
+        memory_size: SIZE as u64,
+        disk_size: SIZE as u64,
+        ..VhostSpec::default()
+    };
+    for wrong in [VhostSpec { gpa: MEMORY + 1, ..spec }, VhostSpec { memory_size: SIZE as u64 + 1, ..spec }] {
+        check!(Vhost::new(&wrong) == Err(Error::InvalidArgument), "memory that is not there");
+    }
+    let worker = Vhost::new(&spec).map_err(fails)?;
+    check!(kick.take() == Err(Error::Busy), "a process takes what a worker waits for");
+    check!(Vhost::new(&spec) == Err(Error::Busy), "two workers wait for the same");
+    let irq = IrqEvent { event: spec.kick, bits: vhost::CONTROL, kind: IRQ_LINE, ..IrqEvent::default() };
+    guest.vm.irq_event(&irq).map_err(fails)?;
+    drop(worker);
+    let limit = after_ms(200) as u64;
+    while kick.take() == Err(Error::Busy) {
+        check!(sys::time() < limit, "a worker does not end");
+        sys::yield_now();
+    }
+    guest.end()
 }
 
 /// As a child: a guest that runs for ever, with a sibling that sleeps.

@@ -74,6 +74,7 @@ const TESTS: &[Test] = &[
     ("machines: several vCPUs", machines::siblings),
     ("machines: debug exits", machines::debug),
     ("machines: kicks", machines::kicks),
+    ("machines: a worker's event is its own", machines::workers),
     ("hostile: arguments", hostile::arguments),
     ("hostile: memory", hostile::memory),
 ];

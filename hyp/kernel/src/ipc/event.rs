@@ -69,6 +69,11 @@ impl Event {
         }
     }
 
+    /// Adds bits for who waits, whatever they are bound to: for the kernel's own.
+    pub fn wake(&self, bits: u32) {
+        self.signal.raise(bits);
+    }
+
     #[inline(never)]
     fn interrupt(&self, bits: u32) {
         let bindings = self.bindings.lock();
@@ -125,5 +130,28 @@ impl Event {
         drop(bindings);
         drop(binding);
         Ok(())
+    }
+}
+
+/// The only one who waits at an event, for as long as this lives: a worker of the
+/// kernel's, whose bits no process is to take.
+pub struct Waiter(Arc<Event>);
+
+impl Waiter {
+    /// `Busy` when somebody else waits.
+    pub fn new(event: Arc<Event>) -> Result<Self, Error> {
+        event.signal.claim()?;
+        Ok(Self(event))
+    }
+
+    /// As [`Event::wait`].
+    pub fn wait(&self, deadline: Deadline) -> Result<u32, Error> {
+        self.0.signal.wait_claimed(deadline)
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        self.0.signal.release();
     }
 }

@@ -10,7 +10,7 @@
 
 use alloc::sync::Arc;
 use core::ptr;
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 use hyp_abi::Error;
 
@@ -46,8 +46,8 @@ pub struct Signal {
     bits: AtomicU32,
     /// A reference to the thread that sleeps, or null.
     waiter: AtomicPtr<Thread>,
-    /// Somebody is in `wait`.
-    claimed: AtomicU32,
+    /// Somebody waits, or has the right to.
+    claimed: AtomicBool,
     /// Where who waits ran last.
     last_hart: AtomicUsize,
 }
@@ -58,7 +58,7 @@ impl Signal {
         Self {
             bits: AtomicU32::new(0),
             waiter: AtomicPtr::new(ptr::null_mut()),
-            claimed: AtomicU32::new(0),
+            claimed: AtomicBool::new(false),
             last_hart: AtomicUsize::new(usize::MAX),
         }
     }
@@ -87,13 +87,20 @@ impl Signal {
     /// `Interrupted` when the caller's process is dying: the caller lets go of
     /// what it holds and then calls `end_if_dying`.
     pub fn wait(&self, deadline: Deadline) -> Result<u32, Error> {
-        if self.claimed.swap(1, Ordering::Acquire) != 0 {
-            return Err(Error::Busy);
-        }
-        self.last_hart.store(this_hart().index, Ordering::Relaxed);
-        let result = self.wait_alone(deadline);
-        self.claimed.store(0, Ordering::Release);
+        self.claim()?;
+        let result = self.wait_claimed(deadline);
+        self.release();
         result
+    }
+
+    /// Makes the caller the only one who may wait, until [`Self::release`].
+    pub fn claim(&self) -> Result<(), Error> {
+        if self.claimed.swap(true, Ordering::Acquire) { Err(Error::Busy) } else { Ok(()) }
+    }
+
+    /// Others may wait again.
+    pub fn release(&self) {
+        self.claimed.store(false, Ordering::Release);
     }
 
     /// The hart where the thread that waits, or waited last, was then.
@@ -102,7 +109,9 @@ impl Signal {
         (hart != usize::MAX).then_some(hart)
     }
 
-    fn wait_alone(&self, deadline: Deadline) -> Result<u32, Error> {
+    /// [`Self::wait`] by who has the claim.
+    pub fn wait_claimed(&self, deadline: Deadline) -> Result<u32, Error> {
+        self.last_hart.store(this_hart().index, Ordering::Relaxed);
         loop {
             let bits = self.bits.swap(0, Ordering::SeqCst);
             if bits != 0 {

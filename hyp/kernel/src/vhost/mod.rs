@@ -18,7 +18,7 @@ use hyp_kernel::addr::HUGE_SIZE;
 use hyp_service::{Any, Service};
 use hyp_wire::{End, Side};
 
-use crate::ipc::event::Event;
+use crate::ipc::event::{Event, Waiter};
 use crate::proc::process::Process;
 use crate::sched;
 use crate::sched::hart::harts;
@@ -65,14 +65,18 @@ pub struct Vhost {
 impl Vhost {
     /// Makes a device and starts its worker.
     pub fn new(process: &Process, spec: &VhostSpec) -> Result<Arc<Self>, Error> {
-        if spec.hart as usize >= harts().len() || spec.flags & !NEVER_SILENT != 0 {
+        // What is aligned for the guest must be aligned here.
+        let is_aligned = spec.gpa.is_multiple_of(HUGE_SIZE as u64);
+        if spec.hart as usize >= harts().len() || spec.flags & !NEVER_SILENT != 0 || !is_aligned {
             return Err(Error::InvalidArgument);
         }
         let memory = process.shared(spec.memory as usize)?;
         let guest = KernelMemory::new(memory, spec.gpa, spec.memory_size)?;
         let device = device(process, spec)?;
+        let kick = process.event(spec.kick as usize)?;
+        let waiter = Waiter::new(Arc::clone(&kick))?;
         let shared = Arc::new(Shared {
-            kick: process.event(spec.kick as usize)?,
+            kick,
             call: process.event(spec.call as usize)?,
             call_bits: spec.call_bits,
             command: SpinLock::new(None),
@@ -84,7 +88,7 @@ impl Vhost {
             interrupts: AtomicU64::new(0),
         });
         let service = Service::new(device, guest).silencing(spec.flags & NEVER_SILENT == 0);
-        let worker = Box::new(Worker::new(service, Arc::clone(&shared), Counted::new(Kind::Worker)));
+        let worker = Box::new(Worker::new(service, waiter, Arc::clone(&shared), Counted::new(Kind::Worker)));
         let argument = Box::into_raw(worker);
         let thread = Thread::new_kernel(worker::main, argument.expose_provenance()).inspect_err(|_| {
             // SAFETY: no thread was made, so the worker is still ours.
@@ -111,7 +115,7 @@ impl Vhost {
             return Err(Error::Busy);
         }
         *self.shared.command.lock() = Some(command);
-        self.shared.kick.signal(CONTROL);
+        self.shared.kick.wake(CONTROL);
         let waited = self.shared.answered.wait(Deadline::FOREVER);
         let answer = waited.and_then(|_| *self.shared.answer.lock());
         self.asking.store(false, Ordering::Release);
@@ -134,7 +138,7 @@ impl Drop for Vhost {
     /// Whoever asked before is dying, or it would still have a reference: its command is not needed any more.
     fn drop(&mut self) {
         *self.shared.command.lock() = Some(Command::End);
-        self.shared.kick.signal(CONTROL);
+        self.shared.kick.wake(CONTROL);
     }
 }
 

@@ -13,6 +13,7 @@ use rv_virtio::queue::{Position, QueueConfig};
 
 use super::memory::KernelMemory;
 use super::{Command, Shared};
+use crate::ipc::event::Waiter;
 use crate::sched::signal::Deadline;
 use crate::stats::Counted;
 use crate::vei;
@@ -30,6 +31,7 @@ const ALL_QUEUES: u32 = !NOT_QUEUES;
 /// The worker's own.
 pub struct Worker {
     service: Service<Device, KernelMemory>,
+    kick: Waiter,
     shared: Arc<Shared>,
     _live: Counted,
 }
@@ -43,22 +45,17 @@ pub extern "C" fn main(argument: usize) {
 
 impl Worker {
     /// A worker without queues.
-    pub fn new(service: Service<Device, KernelMemory>, shared: Arc<Shared>, live: Counted) -> Self {
-        Self { service, shared, _live: live }
+    pub fn new(service: Service<Device, KernelMemory>, kick: Waiter, shared: Arc<Shared>, live: Counted) -> Self {
+        Self { service, kick, shared, _live: live }
     }
 
     fn run(&mut self) {
-        loop {
-            match self.shared.kick.wait(Deadline::FOREVER) {
-                Ok(bits) => {
-                    if bits & CONTROL != 0 && !self.obey() {
-                        return;
-                    }
-                    self.serve(bits);
-                }
-                // Somebody else waits at the event, who has no business there: it may end.
-                Err(_) => crate::sched::yield_now(),
+        // A wait without end of a thread without process ends with bits.
+        while let Ok(bits) = self.kick.wait(Deadline::FOREVER) {
+            if bits & CONTROL != 0 && !self.obey() {
+                return;
             }
+            self.serve(bits);
         }
     }
 
