@@ -10,7 +10,7 @@ use hyp_abi::Error;
 use hyp_abi::vei::{FIXED, LAST_RAN, LEAST_LOADED, ROUND_ROBIN, TO_CONTEXT, TO_EVENT, VeiInfo, VeiRoute};
 use hyp_rt::event::Event;
 use hyp_rt::vei::UserContext;
-use hyp_rt::{println, sys, thread, vei};
+use hyp_rt::{println, stats, sys, thread, vei};
 
 use crate::child::Child;
 use crate::guest::{DEVICE, End, Machine, Program, Task, content};
@@ -464,7 +464,32 @@ fn blocking() -> Result {
     check(after.evictions > before.evictions, "no eviction")
 }
 
-/// The map changes under fire, from a context to an event and back.
+/// Routes that come and go leave nothing behind. Least of all for the end of the
+/// context: what was its VEIRQ may be another's by then.
+fn comings() -> Result {
+    const ROUNDS: usize = 2000;
+    let owner = Owner::start(Mode::Wait, nothing)?;
+    let event = Event::new().map_err(refused("an event"))?;
+    let machine = sender(20, 1, 1000)?;
+    let free_pages = || stats::host().map(|host| host.free_pages).map_err(refused("counters"));
+    let mut before = 0;
+    for round in 0..ROUNDS {
+        to_context(&machine, 1, owner.handle(), 0)?;
+        machine.vm.remove_route(1).map_err(refused("a route"))?;
+        if round == 0 {
+            before = free_pages()?;
+        }
+    }
+    check(free_pages()? + 2 >= before, "routes that are gone take memory")?;
+    to_event(&machine, 1, &event, FIXED)?;
+    owner.stop()?;
+    let before = info();
+    content(machine.start(SENDER_HART).join())?;
+    check(event.take() == Ok(1 << 1), "the route to the event is gone")?;
+    check(info().slow_sends == before.slow_sends, "the hardware has forgotten another's route")
+}
+
+/// The map changes under fire, from a context to an event and back; and at rest.
 fn changes() -> Result {
     let owner = Owner::start(Mode::Wait, nothing)?;
     let event = Event::new().map_err(refused("an event"))?;
@@ -485,7 +510,8 @@ fn changes() -> Result {
     }
     machine.stop();
     content(task.join())?;
-    owner.stop()
+    owner.stop()?;
+    comings()
 }
 
 /// VMs end while their guests send; their VMIDs are used again at once.

@@ -3,6 +3,7 @@
 
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
+use core::ptr;
 
 use ha_iov_ext::vei::Affinity;
 
@@ -33,7 +34,12 @@ pub fn start() {
 
 /// Looks after a route from now on, until it is gone.
 pub fn watch(vm: &Arc<Vm>, veirq: u32) {
-    ROUTES.lock().push((Arc::downgrade(vm), veirq));
+    let mut routes = ROUTES.lock();
+    // One that went and came again may not have been missed.
+    if !routes.iter().any(|(other, number)| *number == veirq && ptr::eq(other.as_ptr(), Arc::as_ptr(vm))) {
+        routes.push((Arc::downgrade(vm), veirq));
+    }
+    drop(routes);
     sched::unpark(THREAD.get());
 }
 

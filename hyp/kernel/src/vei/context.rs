@@ -206,9 +206,9 @@ impl UserContext {
     }
 
     /// A route to it is gone: nothing of its vector is left.
-    pub fn remove_route(&self, veirq: u32, vector: u32) {
-        // The VM may be on its way out, and no longer be found.
-        self.routes.lock().retain(|(vm, other)| *other != veirq || vm.strong_count() != 0);
+    pub fn remove_route(&self, vm: &Vm, veirq: u32, vector: u32) {
+        // By its address, since the VM may be on its way out, and no longer be found.
+        self.routes.lock().retain(|(other, number)| *number != veirq || !ptr::eq(other.as_ptr(), vm));
         self.posted().fetch_and(!(1 << vector), Ordering::AcqRel);
     }
 

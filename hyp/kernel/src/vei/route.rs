@@ -130,7 +130,7 @@ pub fn remove(vm: &Vm, veirq: u32) -> Result<(), Error> {
     let route = vm.vei.remove(veirq).ok_or(Error::NotFound)?;
     vm.vei.write(veirq, None);
     change.fence_all_harts();
-    drain(&change, &[route]);
+    drain(&change, vm, &[route]);
     Ok(())
 }
 
@@ -143,17 +143,17 @@ pub fn close(vm: &Vm) {
     let change = Change::begin();
     let routes = vm.vei.close();
     change.fence_all_harts();
-    drain(&change, &routes);
+    drain(&change, vm, &routes);
 }
 
-/// Takes back what was posted through routes that no hart knows any more.
-fn drain(change: &Change, routes: &[Arc<Route>]) {
+/// Takes back what was posted through routes of a VM that no hart knows any more.
+fn drain(change: &Change, vm: &Vm, routes: &[Arc<Route>]) {
     if routes.iter().any(|route| matches!(route.end, End::Receiver(_))) {
         change.fence_all_harts();
     }
     for route in routes {
         match route.context() {
-            Some(context) => context.remove_route(route.veirq, route.vector()),
+            Some(context) => context.remove_route(vm, route.veirq, route.vector()),
             None if matches!(route.end, End::Receiver(_)) => route.give_back_veiid(),
             None => {}
         }
