@@ -185,15 +185,16 @@ impl Vm {
         if spec.bits == 0 || !known || spec.flags & !EVENT_DEASSIGN != 0 || spec.reserved != 0 {
             return Err(Error::InvalidArgument);
         }
+        // Over both, or a binding made meanwhile would be forgotten with one undone.
+        let mut sources = self.irq_sources.lock();
         if spec.flags & EVENT_DEASSIGN != 0 {
             event.unbind(self.id, spec.bits, u64::from(spec.vcpu))?;
             if !event.is_bound_to(self.id) {
-                self.irq_sources.lock().retain(|source| !Arc::ptr_eq(source, &event));
+                sources.retain(|source| !Arc::ptr_eq(source, &event));
             }
             return Ok(());
         }
         let line = self.vcpu(u64::from(spec.vcpu)).ok_or(Error::NotFound)?;
-        let mut sources = self.irq_sources.lock();
         let is_known = sources.iter().any(|source| Arc::ptr_eq(source, &event));
         if !is_known && sources.len() >= IRQ_SOURCES_MAX {
             return Err(Error::OutOfMemory);
