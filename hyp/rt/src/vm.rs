@@ -5,22 +5,23 @@ use core::ptr;
 use hyp_abi::error::Error;
 use hyp_abi::event::{IoEvent, IrqEvent};
 use hyp_abi::syscall::{
-    CLOSE, IO_EVENT, IRQ_EVENT, SET_GUEST_DEBUG, SET_HUEDELEG, SET_MEMORY_REGION, SET_UER, UER_EXIT, VCPU_CREATE,
+    IO_EVENT, IRQ_EVENT, SET_GUEST_DEBUG, SET_HUEDELEG, SET_MEMORY_REGION, SET_UER, UER_EXIT, VCPU_CREATE,
     VCPU_GET_REG, VCPU_INTERRUPT, VCPU_KICK, VCPU_RUN, VCPU_RUN_PAGE, VCPU_SET_REG, VM_CREATE,
 };
 use hyp_abi::vm::{MemoryRegion, RunPage, UerFrame};
 
+use crate::handle::Handle;
 use crate::sys::{Result, syscall};
 
 /// A virtual machine.
 #[derive(Debug)]
-pub struct Vm(usize);
+pub struct Vm(Handle);
 
 impl Vm {
     /// A machine without memory and vCPUs.
     pub fn new() -> Result<Self> {
         // SAFETY: no pointers.
-        unsafe { syscall(VM_CREATE, [0; 3]) }.map(Self)
+        unsafe { syscall(VM_CREATE, [0; 3]) }.map(Handle::from_raw).map(Self)
     }
 
     /// Sets or deletes a memory region.
@@ -29,7 +30,7 @@ impl Vm {
     /// The guest may change the memory from now on: no Rust reference to it may
     /// exist while a vCPU runs.
     pub unsafe fn set_memory_region(&self, region: &MemoryRegion) -> Result<()> {
-        let args = [self.0, ptr::from_ref(region) as usize, 0];
+        let args = [self.0.number(), ptr::from_ref(region) as usize, 0];
         // SAFETY: the kernel reads the region; the rest is the caller's promise.
         unsafe { syscall(SET_MEMORY_REGION, args) }.map(drop)
     }
@@ -37,26 +38,26 @@ impl Vm {
     /// Redirects the guest's accesses to these pages to the user handler.
     pub fn set_uer(&self, gpa: u64, size: u64) -> Result<()> {
         // SAFETY: no pointers.
-        unsafe { syscall(SET_UER, [self.0, gpa as usize, size as usize]) }.map(drop)
+        unsafe { syscall(SET_UER, [self.0.number(), gpa as usize, size as usize]) }.map(drop)
     }
 
     /// Ties a guest's stores to an event, or unties them.
     pub fn io_event(&self, spec: &IoEvent) -> Result<()> {
-        let args = [self.0, ptr::from_ref(spec) as usize, 0];
+        let args = [self.0.number(), ptr::from_ref(spec) as usize, 0];
         // SAFETY: the kernel reads the specification.
         unsafe { syscall(IO_EVENT, args) }.map(drop)
     }
 
     /// Ties an event to an interrupt of a vCPU, or unties it.
     pub fn irq_event(&self, spec: &IrqEvent) -> Result<()> {
-        let args = [self.0, ptr::from_ref(spec) as usize, 0];
+        let args = [self.0.number(), ptr::from_ref(spec) as usize, 0];
         // SAFETY: the kernel reads the specification.
         unsafe { syscall(IRQ_EVENT, args) }.map(drop)
     }
 
     /// Its handle, for system calls that others define.
     pub fn handle(&self) -> usize {
-        self.0
+        self.0.number()
     }
 
     /// Makes the calling thread's vCPU, with the first free number.
@@ -68,24 +69,17 @@ impl Vm {
     /// but number 0 wait until the guest starts them.
     pub fn create_vcpu_number(&self, number: usize) -> Result<Vcpu> {
         // SAFETY: no pointers; the run page is new and the kernel's and ours only.
-        let handle = unsafe { syscall(VCPU_CREATE, [self.0, number, 0]) }?;
+        let handle = unsafe { syscall(VCPU_CREATE, [self.0.number(), number, 0]) }.map(Handle::from_raw)?;
         // SAFETY: as above.
-        let page = unsafe { syscall(VCPU_RUN_PAGE, [handle, 0, 0]) }?;
+        let page = unsafe { syscall(VCPU_RUN_PAGE, [handle.number(), 0, 0]) }?;
         Ok(Vcpu { handle, page: ptr::with_exposed_provenance_mut(page) })
-    }
-}
-
-impl Drop for Vm {
-    fn drop(&mut self) {
-        // SAFETY: the handle is ours and not used again.
-        let _ = unsafe { syscall(CLOSE, [self.0, 0, 0]) };
     }
 }
 
 /// A virtual CPU. Not `Send`: it belongs to the thread that made it.
 #[derive(Debug)]
 pub struct Vcpu {
-    handle: usize,
+    handle: Handle,
     page: *mut RunPage,
 }
 
@@ -96,7 +90,7 @@ impl Vcpu {
     pub fn run(&mut self) -> Result<()> {
         // SAFETY: the kernel writes the run page only, to which no reference is
         // alive (`&mut self`).
-        unsafe { syscall(VCPU_RUN, [self.handle, 0, 0]) }.map(drop)
+        unsafe { syscall(VCPU_RUN, [self.handle.number(), 0, 0]) }.map(drop)
     }
 
     /// The page shared with the kernel.
@@ -116,14 +110,14 @@ impl Vcpu {
     pub fn get_reg(&self, id: usize) -> Result<u64> {
         let mut value = 0u64;
         // SAFETY: the kernel fills `value`, which is alive here.
-        unsafe { syscall(VCPU_GET_REG, [self.handle, id, &raw mut value as usize]) }?;
+        unsafe { syscall(VCPU_GET_REG, [self.handle.number(), id, &raw mut value as usize]) }?;
         Ok(value)
     }
 
     /// Writes a register; `id` from [`hyp_abi::vm::reg`].
     pub fn set_reg(&mut self, id: usize, value: u64) -> Result<()> {
         // SAFETY: no pointers.
-        unsafe { syscall(VCPU_SET_REG, [self.handle, id, value as usize]) }.map(drop)
+        unsafe { syscall(VCPU_SET_REG, [self.handle.number(), id, value as usize]) }.map(drop)
     }
 
     /// Sets which causes are redirected to this thread's UER handler.
@@ -133,30 +127,23 @@ impl Vcpu {
     /// protocol of [`hyp_abi::vm`], with `uscratch` as it expects it.
     pub unsafe fn set_huedeleg(&mut self, causes: usize) -> Result<()> {
         // SAFETY: passed on to the caller.
-        unsafe { syscall(SET_HUEDELEG, [self.handle, causes, 0]) }.map(drop)
+        unsafe { syscall(SET_HUEDELEG, [self.handle.number(), causes, 0]) }.map(drop)
     }
 
     /// Sets what of the guest is a debug exit: 0 or [`hyp_abi::vm::DEBUG_BREAKPOINT`].
     pub fn set_guest_debug(&mut self, flags: usize) -> Result<()> {
         // SAFETY: no pointers.
-        unsafe { syscall(SET_GUEST_DEBUG, [self.handle, flags, 0]) }.map(drop)
+        unsafe { syscall(SET_GUEST_DEBUG, [self.handle.number(), flags, 0]) }.map(drop)
     }
 
     /// Its handle, for system calls that others define.
     pub fn handle(&self) -> usize {
-        self.handle
+        self.handle.number()
     }
 
     /// Something that other threads can raise this vCPU's interrupt with.
     pub fn interrupt_line(&self) -> InterruptLine {
-        InterruptLine(self.handle)
-    }
-}
-
-impl Drop for Vcpu {
-    fn drop(&mut self) {
-        // SAFETY: the handle is ours and not used again.
-        let _ = unsafe { syscall(CLOSE, [self.handle, 0, 0]) };
+        InterruptLine(self.handle.number())
     }
 }
 
