@@ -7,13 +7,15 @@
 //! Who receives remembers the headers of a datagram that the stack has found right, as kernels do with flows: a frame with
 //! the same ones is another datagram of that flow, and nothing else has to be known.
 
+use core::array;
+use core::ops::BitOr;
+
 use smoltcp::phy::{ChecksumCapabilities, Device};
 use smoltcp::wire::{
     EthernetAddress, EthernetFrame, EthernetProtocol, EthernetRepr, IpAddress, IpProtocol, Ipv4Address, Ipv4Packet,
     Ipv4Repr, UdpPacket,
 };
 
-use crate::payload::same;
 use crate::stack::Address;
 use crate::wire::HEADER_SIZE;
 
@@ -59,12 +61,34 @@ const PAD: usize = 8 - HEADERS % 8;
 #[repr(C, align(8))]
 struct Template([u8; PAD + HEADERS]);
 
+/// Words of the headers, behind the two bytes that they begin with: so frames are aligned.
+const WORDS: usize = HEADERS / size_of::<u64>();
+const _: () = assert!(HEADERS == size_of::<u16>() + WORDS * size_of::<u64>() && CHECKED == HEADERS - size_of::<u16>());
+/// Bytes of the headers that all datagrams of a flow have: all but the checksum, the last ones.
+const CHECKED: usize = ETHERNET + IPV4 + CHECKSUM;
+
 impl Template {
+    /// Whether other headers are the same, but for the checksum.
+    #[inline]
+    fn has(&self, headers: &[u8; HEADERS]) -> bool {
+        let own = &self.0[PAD..];
+        if headers.as_ptr().addr() % align_of::<u64>() != PAD {
+            return same_bytes(&headers[..CHECKED], &own[..CHECKED]);
+        }
+        let differences = |index| {
+            let [own, other] = [own, headers].map(|headers| headers[2..].as_ptr().cast::<u64>());
+            // SAFETY: inside of both, which begin two bytes before a word.
+            unsafe { own.add(index).read() ^ other.add(index).read() }
+        };
+        let words: [u64; WORDS] = array::from_fn(differences);
+        let [most @ .., last] = words;
+        let checked = u64::from_ne_bytes([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0]);
+        headers[..2] == own[..2] && most.into_iter().fold(last & checked, BitOr::bitor) == 0
+    }
+
     /// Copies them, by words where that goes (see [`put`]).
     #[inline]
     fn put(&self, to: &mut [u8; HEADERS]) {
-        const WORDS: usize = HEADERS / size_of::<u64>();
-        const { assert!(HEADERS == size_of::<u16>() + WORDS * size_of::<u64>()) };
         let headers = &self.0[PAD..];
         if to.as_ptr().addr() % align_of::<u64>() == PAD {
             let (to, from): (*mut u16, *const u16) = (to.as_mut_ptr().cast(), headers.as_ptr().cast());
@@ -97,9 +121,8 @@ impl Known {
     /// The payload, if the frame is of this flow. Its checksum is another one for each datagram, and the device's business.
     #[inline]
     pub(crate) fn payload<'a>(&self, frame: &'a [u8]) -> Option<&'a [u8]> {
-        const CHECKED: usize = ETHERNET + IPV4 + CHECKSUM;
-        let (headers, payload) = frame.split_at_checked(HEADERS)?;
-        same(&headers[..CHECKED], &self.0.0[PAD..PAD + CHECKED]).then_some(payload)
+        let (headers, payload) = frame.split_first_chunk::<HEADERS>()?;
+        self.0.has(headers).then_some(payload)
     }
 }
 
@@ -170,6 +193,12 @@ fn put(to: &mut [u8; HEADER_SIZE], from: [u8; HEADER_SIZE]) {
 }
 
 /// What is not aligned. Cold, so that the compiler lays out the other way as the straight one.
+#[cold]
+fn same_bytes(left: &[u8], right: &[u8]) -> bool {
+    left == right
+}
+
+/// As above.
 #[cold]
 fn copy_bytes(to: &mut [u8], from: &[u8]) {
     to.copy_from_slice(from);

@@ -1,6 +1,9 @@
 //! What messages hold: a piece of a random table, another one for each message, so that sending one copies it once
 //! and checking one compares it once.
 
+use core::array;
+use core::ops::{BitOr, BitXor};
+
 use crate::SIZE_MAX;
 
 /// Messages until a piece comes again.
@@ -44,30 +47,43 @@ pub fn same(left: &[u8], right: &[u8]) -> bool {
     if left.len() != right.len() {
         return false;
     }
-    let offset = left.as_ptr() as usize ^ right.as_ptr() as usize;
-    if offset.is_multiple_of(8) {
-        same_words::<u64>(left, right)
-    } else if offset.is_multiple_of(4) {
-        same_words::<u32>(left, right)
-    } else {
-        left == right
+    let (a, b) = (left.as_ptr().addr(), right.as_ptr().addr());
+    if (a | b).is_multiple_of(8) {
+        // SAFETY: every bit pattern is a number, and both pieces are as long as each other.
+        let ((_, left_words, left_rest), (_, right_words, right_rest)) =
+            unsafe { (left.align_to::<u64>(), right.align_to::<u64>()) };
+        return same_words(left_words, right_words) && left_rest == right_rest;
     }
+    same_unaligned(left, right)
 }
 
-/// The same for pieces that are aligned alike.
-#[inline]
-fn same_words<T: Copy + PartialEq>(left: &[u8], right: &[u8]) -> bool {
+/// The same for pieces that don't begin with a word: up to there, if it is the same in both, or by smaller words.
+#[inline(never)]
+fn same_unaligned(left: &[u8], right: &[u8]) -> bool {
+    let (a, b) = (left.as_ptr().addr(), right.as_ptr().addr());
+    let head = a.next_multiple_of(8) - a;
+    if !(a ^ b).is_multiple_of(4) || left.len() < head {
+        return left == right;
+    }
+    if (a ^ b).is_multiple_of(8) {
+        return left[..head] == right[..head] && same(&left[head..], &right[head..]);
+    }
     // SAFETY: every bit pattern is a number.
     let ((left, left_words, left_rest), (right, right_words, right_rest)) =
-        unsafe { (left.align_to::<T>(), right.align_to::<T>()) };
-    debug_assert_eq!(left.len(), right.len());
-    // In rounds of eight: the counting costs as much as the comparing.
-    let ((left_rounds, left_words_rest), (right_rounds, right_words_rest)) =
-        (left_words.as_chunks::<8>(), right_words.as_chunks::<8>());
-    let round = |(left, right): (&[T; 8], &[T; 8])| (0..8).all(|index| left[index] == right[index]);
-    let rest = left_words_rest.iter().zip(right_words_rest).all(|(left, right)| left == right);
-    let words = left_rounds.iter().zip(right_rounds).all(round) && rest && left_words.len() == right_words.len();
-    words && left == right && left_rest == right_rest
+        unsafe { (left.align_to::<u32>(), right.align_to::<u32>()) };
+    left == right && same_words(left_words, right_words) && left_rest == right_rest
+}
+
+/// In rounds of four, whose differences are looked at once: the counting and asking would cost as much as the comparing.
+#[inline]
+fn same_words<T: Copy + Default + PartialEq + BitXor<Output = T> + BitOr<Output = T>>(left: &[T], right: &[T]) -> bool {
+    let ((left_rounds, left_rest), (right_rounds, right_rest)) = (left.as_chunks::<4>(), right.as_chunks::<4>());
+    let round = |(left, right): (&[T; 4], &[T; 4])| {
+        let [a, b, c, d] = array::from_fn(|index| left[index] ^ right[index]);
+        a | b | c | d == T::default()
+    };
+    left_rounds.iter().zip(right_rounds).all(round)
+        && left_rest.iter().zip(right_rest).all(|(left, right)| left == right)
 }
 
 #[cfg(test)]

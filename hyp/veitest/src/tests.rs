@@ -490,7 +490,7 @@ fn comings() -> Result {
     check(info().slow_sends == before.slow_sends, "the hardware has forgotten another's route")
 }
 
-/// The map changes under fire, from a context to an event and back.
+/// The map changes under fire, from a context to an event and back; and at rest.
 fn changes() -> Result {
     let owner = Owner::start(Mode::Wait, nothing)?;
     let event = Event::new().map_err(refused("an event"))?;
@@ -511,7 +511,8 @@ fn changes() -> Result {
     }
     machine.stop();
     content(task.join())?;
-    owner.stop()
+    owner.stop()?;
+    comings()
 }
 
 /// VMs end while their guests send; their VMIDs are used again at once.
