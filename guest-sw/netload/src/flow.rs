@@ -17,6 +17,7 @@ use smoltcp::wire::{
 };
 
 use crate::stack::Address;
+use crate::view::View;
 use crate::wire::HEADER_SIZE;
 
 const ETHERNET: usize = 14;
@@ -46,10 +47,8 @@ pub trait Link: Device {
 
 /// A device whose next frame can be looked at before it is received.
 pub trait Tap: Device {
-    /// The next frame, which stays the next.
-    fn peek(&mut self) -> Option<&[u8]>;
-    /// The next frame is done with.
-    fn discard(&mut self);
+    /// Shows the next frame, if there is one. It is done with if `take` says so, which then is the answer, and stays the next if not.
+    fn offer(&mut self, take: impl FnOnce(View<'_>) -> bool) -> bool;
 }
 
 /// Bytes before the headers, so that payload would be aligned behind them as in the drivers' buffers: the copy goes
@@ -63,27 +62,30 @@ struct Template([u8; PAD + HEADERS]);
 
 /// Words of the headers, behind the two bytes that they begin with: so frames are aligned.
 const WORDS: usize = HEADERS / size_of::<u64>();
-const _: () = assert!(HEADERS == size_of::<u16>() + WORDS * size_of::<u64>() && CHECKED == HEADERS - size_of::<u16>());
-/// Bytes of the headers that all datagrams of a flow have: all but the checksum, the last ones.
-const CHECKED: usize = ETHERNET + IPV4 + CHECKSUM;
+const _: () = assert!(HEADERS == size_of::<u16>() + WORDS * size_of::<u64>());
+// The checksum is the last two bytes.
+const _: () = assert!(ETHERNET + IPV4 + CHECKSUM + size_of::<u16>() == HEADERS);
 
 impl Template {
-    /// Whether other headers are the same, but for the checksum.
+    /// Whether a frame begins with these, but for the checksum; not if it isn't aligned as they are.
     #[inline]
-    fn has(&self, headers: &[u8; HEADERS]) -> bool {
-        let own = &self.0[PAD..];
-        if headers.as_ptr().addr() % align_of::<u64>() != PAD {
-            return same_bytes(&headers[..CHECKED], &own[..CHECKED]);
+    fn begins(&self, frame: &View<'_>) -> bool {
+        if frame.alignment() != PAD || frame.len() < HEADERS {
+            return false;
         }
-        let differences = |index| {
-            let [own, other] = [own, headers].map(|headers| headers[2..].as_ptr().cast::<u64>());
-            // SAFETY: inside of both, which begin two bytes before a word.
-            unsafe { own.add(index).read() ^ other.add(index).read() }
-        };
-        let words: [u64; WORDS] = array::from_fn(differences);
-        let [most @ .., last] = words;
+        let (first, words) = self.numbers();
+        let word = |index: usize| frame.number(size_of::<u16>() + index * size_of::<u64>()).unwrap_or(0) ^ words[index];
+        let [most @ .., last]: [u64; WORDS] = array::from_fn(word);
         let checked = u64::from_ne_bytes([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0]);
-        headers[..2] == own[..2] && most.into_iter().fold(last & checked, BitOr::bitor) == 0
+        frame.number(0) == Some(first) && most.into_iter().fold(last & checked, BitOr::bitor) == 0
+    }
+
+    /// Two bytes, and words.
+    #[inline]
+    fn numbers(&self) -> (u16, [u64; WORDS]) {
+        let headers = self.0[PAD..].as_ptr();
+        // SAFETY: so many bytes; the words are aligned as the template is.
+        unsafe { (headers.cast::<u16>().read(), headers.add(size_of::<u16>()).cast::<[u64; WORDS]>().read()) }
     }
 
     /// Copies them, by words where that goes (see [`put`]).
@@ -91,14 +93,12 @@ impl Template {
     fn put(&self, to: &mut [u8; HEADERS]) {
         let headers = &self.0[PAD..];
         if to.as_ptr().addr() % align_of::<u64>() == PAD {
-            let (to, from): (*mut u16, *const u16) = (to.as_mut_ptr().cast(), headers.as_ptr().cast());
-            // SAFETY: as many bytes; both begin two bytes before a word.
+            let (first, words) = self.numbers();
+            let to = to.as_mut_ptr();
+            // SAFETY: as many bytes, and aligned.
             unsafe {
-                to.write(from.read());
-                let (to, from): (*mut u64, *const u64) = (to.add(1).cast(), from.add(1).cast());
-                for index in 0..WORDS {
-                    to.add(index).write(from.add(index).read());
-                }
+                to.cast::<u16>().write(first);
+                to.add(size_of::<u16>()).cast::<[u64; WORDS]>().write(words);
             }
         } else {
             copy_bytes(to, headers);
@@ -112,17 +112,15 @@ pub(crate) struct Known(Template);
 
 impl Known {
     /// The flow that a frame belongs to.
-    pub(crate) fn new(frame: &[u8]) -> Option<Self> {
+    pub(crate) fn new(frame: View<'_>) -> Option<Self> {
         let mut template = Template([0; PAD + HEADERS]);
-        template.0[PAD..].copy_from_slice(frame.get(..HEADERS)?);
-        Some(Self(template))
+        frame.copy(&mut template.0[PAD..]).then_some(Self(template))
     }
 
-    /// The payload, if the frame is of this flow. Its checksum is another one for each datagram, and the device's business.
+    /// Whether a frame is of this flow. Its checksum is another one for each datagram, and the device's business.
     #[inline]
-    pub(crate) fn payload<'a>(&self, frame: &'a [u8]) -> Option<&'a [u8]> {
-        let (headers, payload) = frame.split_first_chunk::<HEADERS>()?;
-        self.0.has(headers).then_some(payload)
+    pub(crate) fn has(&self, frame: &View<'_>) -> bool {
+        self.0.begins(frame)
     }
 }
 
@@ -193,12 +191,6 @@ fn put(to: &mut [u8; HEADER_SIZE], from: [u8; HEADER_SIZE]) {
 }
 
 /// What is not aligned. Cold, so that the compiler lays out the other way as the straight one.
-#[cold]
-fn same_bytes(left: &[u8], right: &[u8]) -> bool {
-    left == right
-}
-
-/// As above.
 #[cold]
 fn copy_bytes(to: &mut [u8], from: &[u8]) {
     to.copy_from_slice(from);

@@ -14,6 +14,7 @@ mod flow;
 pub mod payload;
 mod server;
 mod stack;
+mod view;
 pub mod wire;
 
 pub use client::{Client, Outcome};
@@ -21,6 +22,7 @@ pub use flow::{Flow, Link, Partial, Tap};
 pub use server::{Report, Server};
 pub use smoltcp;
 pub use stack::{Address, Memory};
+pub use view::View;
 pub use wire::{Summary, Test};
 
 /// Where servers listen: netperf's own port.

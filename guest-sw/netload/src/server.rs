@@ -3,9 +3,10 @@
 use smoltcp::phy::Device;
 use smoltcp::socket::{tcp, udp};
 
-use crate::flow::{Known, Tap};
+use crate::flow::{HEADERS, Known, Tap};
 use crate::payload::{Payload, same};
 use crate::stack::{self, Address, Memory, Stack};
+use crate::view::View;
 use crate::wire::{HEADER_SIZE, Header, Kind, OPENING_SIZE, Opening, SUMMARY_SIZE, Summary, Test};
 use crate::{PORT, Poll};
 
@@ -99,15 +100,35 @@ impl Session {
         let size = self.opening.size as usize;
         let plausible = bytes.len() == size && header.size as usize == size && header.sequence < self.opening.count;
         let right = plausible && same(&bytes[HEADER_SIZE..], payload.message(header.sequence, size - HEADER_SIZE));
+        self.count_datagram(right, header.sequence);
+        right
+    }
+
+    /// The same for a frame of the known flow's. `false` if that is not a datagram of the stream.
+    #[inline]
+    fn take_framed(&mut self, frame: &View<'_>, payload: &Payload) -> bool {
+        let numbers = [HEADERS, HEADERS + size_of::<u64>()].map(|offset| frame.number(offset).map(u64::from_le));
+        let [Some(low), Some(sequence)] = numbers else { return false };
+        let header = Header::from_numbers(low, sequence).filter(|header| header.kind == Kind::Data && !self.done);
+        let Some(header) = header else { return false };
+        let size = self.opening.size as usize;
+        let plausible = header.size as usize == size && sequence < self.opening.count;
+        let expected = payload.message(sequence, size - HEADER_SIZE);
+        let right = plausible && frame.ends_with(HEADERS + HEADER_SIZE, expected);
+        self.count_datagram(right, sequence);
+        true
+    }
+
+    #[inline]
+    fn count_datagram(&mut self, right: bool, sequence: u64) {
         if !right {
             self.summary.corrupt += 1;
-        } else if self.window.is_new(header.sequence) {
+        } else if self.window.is_new(sequence) {
             self.summary.messages += 1;
-            self.summary.bytes += size as u64;
+            self.summary.bytes += u64::from(self.opening.size);
         } else {
             self.summary.duplicate += 1;
         }
-        right
     }
 }
 
@@ -171,12 +192,7 @@ impl Server {
     #[inline]
     fn take_known<D: Tap>(&mut self, device: &mut D) -> bool {
         let (Some(known), Some(session)) = (&self.known, &mut self.session) else { return false };
-        let Some(bytes) = device.peek().and_then(|frame| known.payload(frame)) else { return false };
-        let header = Header::from_bytes(bytes).filter(|header| header.kind == Kind::Data && !session.done);
-        let Some(header) = header else { return false };
-        session.take(&header, bytes, self.stack.payload);
-        device.discard();
-        true
+        device.offer(|frame| known.has(&frame) && session.take_framed(&frame, self.stack.payload))
     }
 
     /// The flow of the next frame, while none is known in a stream of datagrams.
@@ -185,7 +201,12 @@ impl Server {
         if !(self.trusts && streams) {
             return None;
         }
-        device.peek().and_then(Known::new)
+        let mut flow = None;
+        device.offer(|frame| {
+            flow = Known::new(frame);
+            false
+        });
+        flow
     }
 
     /// Serves what the stack has received; whether that was a right datagram of a stream.

@@ -95,7 +95,12 @@ impl Header {
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let bytes = bytes.first_chunk::<HEADER_SIZE>()?;
         let number = u128::from_le_bytes(*bytes);
-        let (low, sequence) = (number as u64, (number >> 64) as u64);
+        Self::from_numbers(number as u64, (number >> 64) as u64)
+    }
+
+    /// From its two halves.
+    #[inline]
+    pub(crate) fn from_numbers(low: u64, sequence: u64) -> Option<Self> {
         let kind = low as u32 ^ MAGIC;
         let kind = *KINDS.get((kind as usize).wrapping_sub(1))?;
         Some(Self { kind, size: (low >> 32) as u32, sequence })

@@ -1,14 +1,13 @@
 //! The peer's end of the cable, as the network stack wants to see a device. Frames have virtio's header before them.
 
 use alloc::boxed::Box;
-use core::ops::Range;
 use core::ptr;
 
 use hyp_rt::event::Event;
 use hyp_wire::{End, Producer};
-use netload::Tap;
 use netload::smoltcp::phy::{Checksum, Device, DeviceCapabilities, Medium, RxToken, TxToken};
 use netload::smoltcp::time::Instant;
+use netload::{Tap, View};
 
 /// Bytes of virtio's header.
 const HEADER: usize = 12;
@@ -26,8 +25,6 @@ pub struct Cable {
     other: Event,
     bits: u32,
     incoming: Buffer,
-    /// Where the next frame is in `incoming`, if it was taken off the cable.
-    next: Option<Range<usize>>,
     outgoing: Buffer,
 }
 
@@ -57,28 +54,12 @@ fn buffer() -> Buffer {
 
 impl Cable {
     pub fn new(end: End, other: Event, bits: u32) -> Self {
-        Cable { end, other, bits, incoming: buffer(), next: None, outgoing: buffer() }
-    }
-
-    /// Takes the next frame off the cable; where it is now. What is in it might change while it is read: it is copied first.
-    fn take(&mut self) -> Option<Range<usize>> {
-        if self.next.is_none() {
-            let frame = self.end.receiver.receive()?;
-            let len = frame.len().saturating_sub(HEADER).min(FRAME_MAX);
-            let shift = (frame.as_ptr() as usize + HEADER) % WORD;
-            let whole = frame.copy(HEADER, &mut self.incoming.0[shift..shift + len]);
-            // A backend that waits for room.
-            if frame.release() {
-                let _ = self.other.signal(self.bits);
-            }
-            self.next = Some(shift..shift + if whole { len } else { 0 });
-        }
-        self.next.clone()
+        Cable { end, other, bits, incoming: buffer(), outgoing: buffer() }
     }
 
     /// Whether this side may sleep until it is woken.
     pub fn may_sleep(&mut self) -> bool {
-        self.next.is_none() && self.end.receiver.prepare_to_wait()
+        self.end.receiver.prepare_to_wait()
     }
 
     /// This side looks by itself again.
@@ -135,11 +116,19 @@ impl Device for Cable {
     type TxToken<'a> = Room<'a>;
 
     fn receive(&mut self, _: Instant) -> Option<(Received<'_>, Room<'_>)> {
-        let place = self.take()?;
-        self.next = None;
-        let Cable { end, other, bits, incoming, outgoing, .. } = self;
+        let Cable { end, other, bits, incoming, outgoing } = self;
+        let frame = end.receiver.receive()?;
+        // What is in it may change while it is read: it is copied first.
+        let len = frame.len().saturating_sub(HEADER).min(FRAME_MAX);
+        let shift = (frame.as_ptr() as usize + HEADER) % WORD;
+        let bytes = &mut incoming.0[shift..shift + len];
+        let whole = frame.copy(HEADER, bytes);
+        // A backend that waits for room.
+        if frame.release() {
+            let _ = other.signal(*bits);
+        }
         let room = Room { sender: &mut end.sender, buffer: outgoing, other, bits: *bits };
-        Some((Received(&incoming.0[place]), room))
+        Some((Received(if whole { bytes } else { &[] }), room))
     }
 
     fn transmit(&mut self, _: Instant) -> Option<Room<'_>> {
@@ -159,12 +148,15 @@ impl Device for Cable {
 }
 
 impl Tap for Cable {
-    fn peek(&mut self) -> Option<&[u8]> {
-        let place = self.take()?;
-        Some(&self.incoming.0[place])
-    }
-
-    fn discard(&mut self) {
-        self.next = None;
+    fn offer(&mut self, take: impl FnOnce(View<'_>) -> bool) -> bool {
+        let Some(frame) = self.end.receiver.receive() else { return false };
+        let Some(len) = frame.len().checked_sub(HEADER) else { return false };
+        // SAFETY: the frame lies in the cable's memory, which stays mapped.
+        let taken = take(unsafe { View::new(frame.as_ptr().add(HEADER), len) });
+        // A backend that waits for room is told.
+        if taken && frame.release() {
+            let _ = self.other.signal(self.bits);
+        }
+        taken
     }
 }
