@@ -108,8 +108,8 @@ macro_rules! marker {
 
 /// KVM would return to user space here, for an MMIO exit.
 pub const MARKER_EXIT_TO_USER: i32 = 16;
-/// A hypercall is served in the kernel.
-pub const MARKER_HYPERCALL: i32 = 17;
+/// An exit is served in the kernel: a hypercall, a store that signals an event, a send that finds no mapping.
+pub const MARKER_KERNEL_EXIT: i32 = 17;
 /// User space injects an interrupt.
 pub const MARKER_INJECT: i32 = 18;
 /// One vCPU interrupts another.

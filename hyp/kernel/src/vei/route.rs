@@ -12,6 +12,8 @@ use hyp_abi::vei::{
     BY_KERNEL, FIXED, LAST_RAN, LEAST_LOADED, ROUND_ROBIN, TO_CONTEXT, TO_EVENT, VECTORS, VEIRQS, VeiRoute,
 };
 
+use crate::arch::MARKER_KERNEL_EXIT;
+use crate::marker;
 use crate::sched::hart::harts;
 use crate::stats::{Counted, Kind};
 use crate::vei::context::UserContext;
@@ -163,6 +165,7 @@ fn drain(change: &Change, vm: &Vm, routes: &[Arc<Route>]) {
 /// A guest's `veisend` without an entry: the kernel delivers, if there is a
 /// route. Tells whether it did.
 pub fn deliver(vm: &Vm, veirq: u64) -> bool {
+    marker!(MARKER_KERNEL_EXIT);
     let route = u32::try_from(veirq).ok().and_then(|veirq| vm.vei.route(veirq));
     let delivered = route.is_some_and(|route| route.deliver());
     if delivered {

@@ -4,7 +4,7 @@ use hyp_abi::vm::{MmioExit, exit};
 use hyp_kernel::addr::GuestPhys;
 use hyp_kernel::insn::{Access, Kind};
 
-use crate::arch::MARKER_EXIT_TO_USER;
+use crate::arch::{MARKER_EXIT_TO_USER, MARKER_KERNEL_EXIT};
 use crate::marker;
 use crate::vm::exit::Outcome;
 use crate::vm::vcpu::{Completion, Vcpu};
@@ -20,6 +20,7 @@ pub fn exit(vcpu: &mut Vcpu, gpa: GuestPhys, access: Access) -> Outcome {
             let data = vcpu.frame.x[rs2] << unused >> unused;
             if vcpu.io_table.may_hold(gpa) && vcpu.io_table.signal(gpa, data, access.size_log2) {
                 vcpu.frame.pc += access.insn_len as u64;
+                marker!(MARKER_KERNEL_EXIT);
                 return Outcome::Resume;
             }
             (data, 1, Completion::None)

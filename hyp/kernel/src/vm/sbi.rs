@@ -5,7 +5,7 @@
 use hyp_abi::vm::{SbiExit, SystemEvent, exit};
 
 use crate::arch::csr::INT_VSSI;
-use crate::arch::{MARKER_HYPERCALL, MARKER_VCPU_IPI, sbi};
+use crate::arch::{MARKER_KERNEL_EXIT, MARKER_VCPU_IPI, sbi};
 use crate::vm::exit::Outcome;
 use crate::vm::hardware::guest_has_sstc;
 use crate::vm::line::Hsm;
@@ -84,7 +84,7 @@ pub fn call(vcpu: &mut Vcpu) -> Outcome {
 }
 
 fn answer(vcpu: &mut Vcpu, result: Answer) -> Outcome {
-    marker!(MARKER_HYPERCALL);
+    marker!(MARKER_KERNEL_EXIT);
     let (error, value) = match result {
         Ok(value) => (0, value),
         Err(error) => (error, 0),
@@ -96,7 +96,7 @@ fn answer(vcpu: &mut Vcpu, result: Answer) -> Outcome {
 
 /// Legacy calls answer in a0 only.
 fn legacy_answer(vcpu: &mut Vcpu) -> Outcome {
-    marker!(MARKER_HYPERCALL);
+    marker!(MARKER_KERNEL_EXIT);
     vcpu.frame.x[A0] = 0;
     Outcome::Resume
 }
