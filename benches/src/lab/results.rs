@@ -58,6 +58,9 @@ pub fn outcome(output: &[u8], guests: usize, peer: bool) -> Result<Outcome, Stri
         if errors != 0 {
             return Err(format!("{} found {errors} errors in its data", result["who"].as_str().unwrap_or("somebody")));
         }
+        if let Some(retries) = result["retries"].as_u64().filter(|retries| *retries != 0) {
+            return Err(format!("{retries} messages were lost and sent again, which took time that is measured"));
+        }
     }
     let bytes_of = if peer { "peer" } else { "guest" };
     let work = Work {

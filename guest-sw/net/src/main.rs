@@ -53,7 +53,7 @@ fn run(mut machine: Machine) -> Result<bool, Stop> {
         seen: 0,
         start: Counts::default(),
     };
-    let measured = test.run(config.test.is_rr())?;
+    let measured = test.run()?;
     let outcome = *test.client.outcome();
     report(&config, &test.port, &measured, &outcome, &mut test.latencies);
     Ok(errors(&config, &outcome) == 0)
@@ -84,7 +84,7 @@ struct Run {
 
 impl Run {
     /// Runs it to its end; what the measured part has counted.
-    fn run(&mut self, rr: bool) -> Result<Counts, Stop> {
+    fn run(&mut self) -> Result<Counts, Stop> {
         let mut measured = Counts::default();
         loop {
             let now = self.machine.clock.micros();
@@ -102,10 +102,6 @@ impl Run {
                     self.start = self.counts();
                 }
                 Poll::Measured => {
-                    // What the device still has belongs to a stream; nothing but an acknowledgement to the others.
-                    if !rr {
-                        self.drain()?;
-                    }
                     measured = self.since_start();
                     mark!(2);
                 }
@@ -133,23 +129,6 @@ impl Run {
             interrupts: now.interrupts - start.interrupts,
             sent: now.sent - start.sent,
             received: now.received - start.received,
-        }
-    }
-
-    /// Waits until the device has done what it has.
-    fn drain(&mut self) -> Result<(), Stop> {
-        loop {
-            let transmitter = &mut self.port.net.transmitter;
-            transmitter.reclaim()?;
-            if transmitter.in_flight() == 0 {
-                return Ok(());
-            }
-            if self.poll {
-                core::hint::spin_loop();
-                continue;
-            }
-            interrupts::wait_unless(|| !transmitter.enable_interrupts(true));
-            transmitter.disable_interrupts();
         }
     }
 

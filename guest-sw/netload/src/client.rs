@@ -308,6 +308,8 @@ impl Client {
             if self.tries >= RETRIES_MAX {
                 return Poll::Failed("the server doesn't answer");
             }
+            // The end of a stream is measured, and so is what it takes to say it again.
+            self.outcome.retries += u64::from(!opening && self.tries > 0);
             self.tries += 1;
             self.deadline = now + RETRY;
             self.udp_announce(opening);

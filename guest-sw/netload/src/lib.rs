@@ -63,7 +63,7 @@ pub enum Poll {
     Waiting(Option<u64>),
     /// The server is ready: the measured part begins with the next poll.
     Ready,
-    /// The measured part is over, though the device may still have frames of it.
+    /// The measured part is over: of streams all has arrived, of exchanges all answers.
     Measured,
     /// All is done.
     Done,

@@ -57,7 +57,7 @@ pub fn same(left: &[u8], right: &[u8]) -> bool {
     same_unaligned(left, right)
 }
 
-/// The same for pieces that don't begin with a word: up to there, if it is the same in both, or by smaller words.
+/// The same for pieces that don't begin with a word: up to the next one, if both are equally far from it, or by smaller words.
 #[inline(never)]
 fn same_unaligned(left: &[u8], right: &[u8]) -> bool {
     let (a, b) = (left.as_ptr().addr(), right.as_ptr().addr());

@@ -10,9 +10,9 @@ use crate::view::View;
 use crate::wire::{HEADER_SIZE, Header, Kind, OPENING_SIZE, Opening, SUMMARY_SIZE, Summary, Test};
 use crate::{PORT, Poll};
 
-/// Frames per poll that the stack takes,
+/// Frames that the stack takes per poll.
 const BURST: usize = 16;
-/// and those of a known flow before each of them.
+/// Frames of a known flow before each of those.
 const KNOWN_BURST: usize = 64;
 
 /// What a client hears when its test may begin.
@@ -106,7 +106,7 @@ impl Session {
         right
     }
 
-    /// The same for a frame of the known flow's. `false` if that is not a datagram of the stream.
+    /// The same for a frame of the known flow's, if that is a right datagram of the stream. Whatever else it is, the stack says.
     #[inline]
     fn take_framed(&mut self, frame: &View<'_>, payload: &Payload) -> bool {
         let numbers = [HEADERS, HEADERS + size_of::<u64>()].map(|offset| frame.number(offset).map(u64::from_le));
@@ -114,10 +114,12 @@ impl Session {
         let header = Header::from_numbers(low, sequence).filter(|header| header.kind == Kind::Data && !self.done);
         let Some(header) = header else { return unlike() };
         let size = self.opening.size as usize;
-        let plausible = header.size as usize == size && sequence < self.opening.count;
-        let expected = payload.message(sequence, size - HEADER_SIZE);
-        let right = plausible && frame.ends_with(HEADERS + HEADER_SIZE, expected);
-        self.count_datagram(right, sequence);
+        // Its numbers are inside of the frame, so that it is at least as long as they are.
+        let plausible = header.size as usize == size && frame.len() == HEADERS + size && sequence < self.opening.count;
+        if !plausible || !frame.ends_with(HEADERS + HEADER_SIZE, payload.message(sequence, size - HEADER_SIZE)) {
+            return unlike();
+        }
+        self.count_datagram(true, sequence);
         true
     }
 
@@ -199,7 +201,7 @@ impl Server {
         max
     }
 
-    /// The flow of the next frame, while none is known in a stream of datagrams.
+    /// The flow that the next frame would make known, in a stream of datagrams.
     fn new_flow<D: Tap>(&self, device: &mut D) -> Option<Known> {
         let streams = self.session.as_ref().is_some_and(|session| session.opening.test == Test::UdpStream);
         if !(self.trusts && streams) {
@@ -295,6 +297,7 @@ impl Server {
                 return;
             };
             self.session = None;
+            self.known = None;
             open(&mut self.session, opening, payload);
         }
         if let Some(session) = &mut self.session {

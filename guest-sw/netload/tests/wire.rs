@@ -30,6 +30,8 @@ struct Wire {
     sent: usize,
     /// Frames that it holds, at most.
     depth: usize,
+    /// How often a frame was shown.
+    offers: usize,
 }
 
 struct Received(Vec<u8>);
@@ -101,7 +103,8 @@ impl Tap for Wire {
         let Some(frame) = self.incoming.borrow().front().cloned() else { return false };
         // Aligned as drivers have their frames, most of the time.
         let mut aligned = vec![0_u64; frame.len() / 8 + 2];
-        let shift = if self.sent % 5 == 4 { 1 } else { 6 };
+        self.offers += 1;
+        let shift = if self.offers % 5 == 4 { 1 } else { 6 };
         // SAFETY: bytes of numbers.
         let (_, bytes, _) = unsafe { aligned.align_to_mut::<u8>() };
         bytes[shift..shift + frame.len()].copy_from_slice(&frame);
@@ -166,6 +169,7 @@ fn run(options: &Options, faults: Faults) -> Ran {
         faults,
         sent: 0,
         depth: 8,
+        offers: 0,
     };
     let mut client_wire = wire(&back, &there, faults);
     let mut server_wire = wire(&there, &back, Faults::default());
@@ -283,8 +287,15 @@ fn connections_survive_loss() {
 #[test]
 fn impossible_tests_are_refused() {
     let frames = Frames::default();
-    let mut wire =
-        Wire { incoming: frames.clone(), outgoing: frames, mtu: 1500, faults: Faults::default(), sent: 0, depth: 8 };
+    let mut wire = Wire {
+        incoming: frames.clone(),
+        outgoing: frames,
+        mtu: 1500,
+        faults: Faults::default(),
+        sent: 0,
+        depth: 8,
+        offers: 0,
+    };
     let mut try_it = |options: Options| Client::new(&mut wire, memory(), (&GUEST, &PEER), &options, || 0).err();
     assert!(try_it(options(Test::UdpStream, 8, 1)).is_some(), "smaller than its header");
     assert!(try_it(options(Test::UdpRr, 1473, 1)).is_some(), "larger than a frame");

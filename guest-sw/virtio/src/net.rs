@@ -150,6 +150,8 @@ impl<const QUEUE: u16> Half<QUEUE> {
     ) -> Result<Self, Error> {
         let mut queue = Queue::new(transport, QUEUE, &options.layout, arena)?;
         queue.disable_interrupts();
+        // Headers are written by half-words.
+        assert!(options.offset.is_multiple_of(2));
         let stride = (buffer_size + options.offset).next_multiple_of(64);
         let buffers = arena.take(stride * usize::from(queue.size()), 64)?;
         // SAFETY: inside of what was taken: a stride has room for the offset.

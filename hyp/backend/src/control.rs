@@ -26,6 +26,9 @@ use crate::args::{Args, Wake};
 use crate::data::{Data, Live, LocalDevice};
 use crate::wake;
 
+/// What rings are aligned to, at most (virtio 1.2, 2.7).
+const RING_ALIGNMENT: u64 = 16;
+
 /// What the monitor has said of a queue.
 #[derive(Clone, Copy, Default)]
 struct Ring {
@@ -178,6 +181,13 @@ impl Control {
         let (&[region], Some(handle)) = (regions, handle) else {
             return Err(String::from("a guest's memory is one region"));
         };
+        // Rings are accessed by words: what is aligned for the guest must be aligned here.
+        if !region.gpa.wrapping_sub(region.offset).is_multiple_of(RING_ALIGNMENT) {
+            return Err(format!(
+                "guest memory at {:#x} can't begin {:#x} bytes into what was sent",
+                region.gpa, region.offset
+            ));
+        }
         let device = self.device.take().ok_or("the memory is known already")?;
         let memory = Shared::from_handle(handle);
         let pointer = memory.map_pointer().map_err(|error| format!("the guest's memory: {error}"))?;

@@ -79,7 +79,7 @@ impl Data {
     /// The device, for a handler: handlers never wait for a lock. Who has it looks again when it has let go.
     pub fn try_live(&self) -> Option<MutexGuard<'_, Option<Live>>> {
         self.live.try_lock().or_else(|| {
-            self.missed.store(true, Ordering::Relaxed);
+            self.missed.store(true, Ordering::Release);
             // Either that one sees the mark, or the lock is free by now.
             fence(Ordering::SeqCst);
             self.live.try_lock()
@@ -89,7 +89,7 @@ impl Data {
     /// Whether a handler has not got the lock since the last time; asked after it was let go.
     pub fn take_missed(&self) -> bool {
         fence(Ordering::SeqCst);
-        self.missed.load(Ordering::Relaxed) && self.missed.swap(false, Ordering::Relaxed)
+        self.missed.load(Ordering::Relaxed) && self.missed.swap(false, Ordering::Acquire)
     }
 
     /// Counts a wake, and whether it found anything.

@@ -37,7 +37,8 @@ impl<T> Mutex<T> {
 
     /// The lock, if nobody has it.
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        (!self.locked.swap(true, Ordering::Acquire)).then_some(MutexGuard { mutex: self })
+        // A guard that isn't meant must not even be made: it lets go when it is dropped.
+        (!self.locked.swap(true, Ordering::Acquire)).then(|| MutexGuard { mutex: self })
     }
 }
 

@@ -5,6 +5,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use hyp_abi::Error;
 use hyp_rt::event::Event;
+use hyp_rt::sync::Mutex;
 use hyp_rt::{stats, sys, thread};
 
 use crate::{Outcome, STACK, after_ms, check, fails};
@@ -145,5 +146,16 @@ pub fn pinning() -> Outcome {
     let elapsed = after.cycles - before.cycles;
     check!(slept * 10 > elapsed * host.harts * 8, "harts that sleep are not counted as idle");
     check!(slept <= elapsed * host.harts, "harts idle more than there is time");
+    Ok(())
+}
+
+/// Who tries for a lock that somebody has does not get it, and does not open it either.
+pub fn locks() -> Outcome {
+    let lock = Mutex::new(0);
+    let mut first = lock.try_lock().ok_or("nobody has the lock")?;
+    *first += 1;
+    check!(lock.try_lock().is_none() && lock.try_lock().is_none(), "two have the lock");
+    drop(first);
+    check!(lock.try_lock().is_some_and(|value| *value == 1), "the lock was let go");
     Ok(())
 }

@@ -60,6 +60,7 @@ const TESTS: &[Test] = &[
     ("events: no wake-up is lost", events::ping_pong),
     ("events: many to one", events::many_to_one),
     ("threads: pinning and counters", events::pinning),
+    ("threads: a lock that is taken stays taken", events::locks),
     ("memory: shared", memory::shared),
     ("memory: large pages where small ones were", memory::large_after_small),
     ("channels", channels::messages),

@@ -12,7 +12,7 @@ const BUDGET: u32 = 64;
 /// What came of a look at some queues.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Turn {
-    /// The driver wants an interrupt.
+    /// The driver wants an interrupt. [`Service::serve`] has called for it already.
     pub interrupt: bool,
     /// Queues (bits) that have more to do: look at them again before sleeping.
     pub more: u32,
@@ -118,11 +118,13 @@ impl<D: Device, P: Pieces> Service<D, P> {
             return self
                 .each(bits, |device, index, queue, memory| turn(device, index, queue, memory, BUDGET, &mut interrupt));
         }
-        let turn = self.each(bits, |device, index, queue, memory| answer(device, index, queue, memory, BUDGET))?;
-        if turn.interrupt {
-            interrupt();
-        }
-        Ok(turn)
+        self.each(bits, |device, index, queue, memory| {
+            let progress = answer(device, index, queue, memory, BUDGET)?;
+            if progress.interrupt {
+                interrupt();
+            }
+            Ok(progress)
+        })
     }
 
     /// Serves queue `index` while the guest stands still: as part of its own notification.

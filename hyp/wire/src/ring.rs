@@ -32,8 +32,6 @@ struct Ring {
     capacity: usize,
     /// Our own position; the one in memory is for the other side.
     own: u32,
-    /// The other side's position, as last seen.
-    seen: u32,
 }
 
 // SAFETY: a ring is owned by one thread at a time, and shared memory is accessed by atomics and copies only.
@@ -46,10 +44,9 @@ impl Ring {
     /// As [`Producer::new`].
     unsafe fn new(memory: *mut u8, size: usize, own: usize) -> Ring {
         let capacity = 1 << (size - HEADER).ilog2();
-        let mut ring = Ring { memory, capacity, own: 0, seen: 0 };
+        let mut ring = Ring { memory, capacity, own: 0 };
         // An end that is taken up again goes on where it was.
         ring.own = ring.position(own);
-        ring.seen = ring.own;
         ring
     }
 
@@ -227,7 +224,11 @@ impl Producer {
 
 /// The receiving end of a ring.
 #[derive(Debug)]
-pub struct Consumer(Ring);
+pub struct Consumer {
+    ring: Ring,
+    /// The other side's position, as last seen.
+    seen: u32,
+}
 
 /// A frame that was received and still is in the ring.
 #[derive(Debug)]
@@ -243,18 +244,19 @@ impl Consumer {
     /// As [`Producer::new`].
     pub(crate) unsafe fn new(memory: *mut u8, size: usize) -> Consumer {
         // SAFETY: as the caller promises.
-        Consumer(unsafe { Ring::new(memory, size, CONSUMED) })
+        let ring = unsafe { Ring::new(memory, size, CONSUMED) };
+        Consumer { seen: ring.own, ring }
     }
 
     /// The oldest frame, if there is one.
     pub fn receive(&mut self) -> Option<Frame<'_>> {
         loop {
-            if self.0.own == self.0.seen && self.is_empty() {
+            if self.ring.own == self.seen && self.is_empty() {
                 return None;
             }
-            let offset = self.0.offset(self.0.own);
-            let (sent, to_end) = (self.0.seen.wrapping_sub(self.0.own) as usize, self.0.capacity - offset);
-            let prefix = self.0.prefix(offset).load(Ordering::Relaxed);
+            let offset = self.ring.offset(self.ring.own);
+            let (sent, to_end) = (self.seen.wrapping_sub(self.ring.own) as usize, self.ring.capacity - offset);
+            let prefix = self.ring.prefix(offset).load(Ordering::Relaxed);
             // A frame follows, which begins at offset 0: so there is one skip at most.
             if prefix as u32 == SKIP && offset > 0 && to_end < sent {
                 self.skip(to_end);
@@ -263,29 +265,29 @@ impl Consumer {
             let (len, shift) = (prefix as u32 as usize, (prefix >> 32) as usize);
             let is_frame = len <= FRAME_MAX && shift < WORD && room(shift + len) <= to_end.min(sent);
             // What nobody sent: the other side is broken. What it has in the ring is dropped.
-            if !is_frame || sent > self.0.capacity {
-                self.0.own = self.0.seen;
-                self.0.word(CONSUMED).store(self.0.own, Ordering::Release);
+            if !is_frame || sent > self.ring.capacity {
+                self.ring.own = self.seen;
+                self.ring.word(CONSUMED).store(self.ring.own, Ordering::Release);
                 return None;
             }
-            let place = self.0.place(offset + PREFIX + shift, len);
-            let next = self.0.own.wrapping_add(room(shift + len) as u32);
-            return Some(Frame { ring: &mut self.0, place, len, next });
+            let place = self.ring.place(offset + PREFIX + shift, len);
+            let next = self.ring.own.wrapping_add(room(shift + len) as u32);
+            return Some(Frame { ring: &mut self.ring, place, len, next });
         }
     }
 
     /// Whether nothing is there now.
     pub fn is_empty(&mut self) -> bool {
-        if self.0.own == self.0.seen {
-            self.0.seen = self.0.position(PRODUCED);
+        if self.ring.own == self.seen {
+            self.seen = self.ring.position(PRODUCED);
         }
-        self.0.own == self.0.seen
+        self.ring.own == self.seen
     }
 
     /// Tells the producer that this side is going to sleep. If a frame has come meanwhile the answer is no: it must not.
     pub fn prepare_to_wait(&mut self) -> bool {
-        self.0.word(WAITING).store(1, Ordering::Relaxed);
-        // The flag is visible before the position is read (see `send`).
+        self.ring.word(WAITING).store(1, Ordering::Relaxed);
+        // The flag is visible before the position is read (see `Place::commit`).
         fence(Ordering::SeqCst);
         let may_sleep = self.is_empty();
         if !may_sleep {
@@ -296,11 +298,11 @@ impl Consumer {
 
     /// Tells the producer that this side looks by itself again.
     pub fn finish_wait(&mut self) {
-        self.0.word(WAITING).store(0, Ordering::Relaxed);
+        self.ring.word(WAITING).store(0, Ordering::Relaxed);
     }
 
     fn skip(&mut self, bytes: usize) {
-        self.0.own = self.0.own.wrapping_add(bytes as u32);
+        self.ring.own = self.ring.own.wrapping_add(bytes as u32);
     }
 }
 

@@ -11,7 +11,7 @@ use rv_virtio::device::console::{self, Console, ConsoleOptions, Port};
 use rv_virtio::device::net::{self, Header, Incoming, Net, NetOptions, SendError, Wire};
 use rv_virtio::device::{Counters, Device, Progress, answer, turn};
 use rv_virtio::memory::{GuestAddress, GuestMemory, MemoryError, VecMemory};
-use rv_virtio::queue::{Gather, Queue, Segment};
+use rv_virtio::queue::{Gather, Queue, QueueError, Segment};
 
 const SPLIT: Style = Style { packed: false, indirect: false, event_idx: false };
 const SECTORS: usize = 64;
@@ -365,6 +365,23 @@ fn net_drops_what_is_no_frame() {
     bench.add_bytes(&[&Header { csum_start: 90, csum_offset: 8, ..PARTIAL }.to_bytes()[..], &frame(100)].concat());
     assert_eq!(bench.serve().served, 6);
     assert_eq!((bench.device.wire().sent.len(), bench.device.counters().errors), (1, 5));
+}
+
+#[test]
+fn net_breaks_at_buffers_without_room_for_a_header() {
+    for (style, len) in Style::all().flat_map(|style| [1, 2, 11].map(|len| (style, len))) {
+        let mut bench = net_bench(net::TRANSMIT, style, 0);
+        bench.add_bytes(&vec![0; len]);
+        let Bench { device, index, queue, arena, .. } = &mut bench;
+        assert_eq!(answer(device, *index, queue, &arena.memory, 1), Err(QueueError::Request), "{len} bytes");
+        assert_eq!(bench.device.wire().sent.len(), 0);
+    }
+    // A header and a byte is a frame; a header alone is none, but a buffer that can be given back.
+    let mut bench = net_bench(net::TRANSMIT, SPLIT, 0);
+    bench.add_bytes(&[0; 13]);
+    bench.add_bytes(&[0; 12]);
+    assert_eq!(bench.serve().served, 2);
+    assert_eq!((bench.device.wire().sent.len(), bench.device.counters().errors), (1, 1));
 }
 
 #[test]

@@ -447,8 +447,12 @@ fn drive<D: Device>(mut device: D, index: u16, features: u64, config: &QueueConf
     };
     device.negotiated(features);
     for round in 0..ROUNDS {
-        let serve = if round % 2 == 0 { turn::<D, Counted> } else { answer::<D, Counted> };
-        if serve(&mut device, index, &mut queue, &memory, 16).is_err() {
+        let (device, queue) = (&mut device, &mut queue);
+        let served = match round % 2 {
+            0 => turn(device, index, queue, &memory, 16, || ()),
+            _ => answer(device, index, queue, &memory, 16),
+        };
+        if served.is_err() {
             break;
         }
     }

@@ -39,9 +39,17 @@ pub static HCS: Experiment = Experiment {
         Slice {
             workloads: RANDOM,
             sizes: &[512, 4096],
-            suppression: &[Suppression::EventIdx, Suppression::Flags, Suppression::None],
+            suppression: &[Suppression::EventIdx],
             queue_depth: DEPTHS,
             sharing: BOTH_CORES,
+            banks: &[1],
+        },
+        Slice {
+            workloads: RANDOM,
+            sizes: &[512, 4096],
+            suppression: &[Suppression::Flags, Suppression::None],
+            queue_depth: DEPTHS,
+            sharing: &[Sharing::Own],
             banks: &[1],
         },
     ],

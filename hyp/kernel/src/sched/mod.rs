@@ -237,6 +237,8 @@ fn schedule(fate: Previous) {
         return;
     }
     hart.count_switch(&next);
+    // Who runs next serves nothing of what the previous thread has kept back.
+    vei::hart::release();
     previous.switch_out();
     next.on_cpu.store(true, Ordering::Relaxed);
     next.last_hart.store(hart.index, Ordering::Relaxed);

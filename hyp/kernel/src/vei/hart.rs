@@ -217,7 +217,7 @@ pub fn claim() {
 }
 
 /// Supervisor VEIs stay pending on this hart, where they merge, while a worker serves what they tell of anyway: from now to
-/// [`release`], or until the timer interrupts the worker. So a busy worker isn't told again and again, as it isn't by the events
+/// [`release`], or until the timer interrupts the worker or another thread runs. So a busy worker isn't told again and again, as it isn't by the events
 /// that exits signal.
 #[inline]
 pub fn hold() {

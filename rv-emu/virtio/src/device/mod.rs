@@ -22,7 +22,7 @@ pub struct Progress {
     pub bytes: u64,
     /// There may be more to do: the limit was reached.
     pub more: bool,
-    /// The driver wants an interrupt for it.
+    /// The driver wants an interrupt for it. [`turn`] has called for it already.
     pub interrupt: bool,
 }
 

@@ -99,12 +99,15 @@ pub trait GuestMemory {
     }
 
     /// The little-endian numbers at the beginning of `len` bytes, and where all those are for the host, if that is known:
-    /// for what comes often and is small, in one look at the address. `None` is not yet an error: what isn't aligned, say,
-    /// may be left to [`read`](Self::read).
+    /// for what comes often and is small, in one look at the address. `None` if there are fewer bytes than the numbers take,
+    /// and wherever that look isn't enough, as for what isn't aligned: [`read`](Self::read) says whether it is an error.
     #[inline]
     fn head<const N: usize>(&self, address: GuestAddress, len: usize) -> Option<([u16; N], Option<*const u8>)> {
+        if len < 2 * N {
+            return None;
+        }
         let mut halves = [[0; 2]; N];
-        self.read(address, halves.as_flattened_mut().get_mut(..len)?).ok()?;
+        self.read(address, halves.as_flattened_mut()).ok()?;
         Some((halves.map(u16::from_le_bytes), None))
     }
 

@@ -254,9 +254,9 @@ impl<'a, M: GuestMemory> Gather<'a, M> {
         Self { memory, segments, place: None }
     }
 
-    /// One piece, which [`GuestMemory::pointer`] has found at `place` as a whole, or not.
+    /// One piece, which [`GuestMemory::head`] has found at `place` as a whole, or not.
     #[inline(always)]
-    pub const fn located(memory: &'a M, segment: &'a Segment, place: Option<*const u8>) -> Self {
+    pub(crate) const fn located(memory: &'a M, segment: &'a Segment, place: Option<*const u8>) -> Self {
         Self { memory, segments: slice::from_ref(segment), place }
     }
 
