@@ -33,7 +33,6 @@ pub const ALL: &[Test] = &[
     ("budget", Some(true), budget),
     ("blocking", Some(true), blocking),
     ("changes", None, changes),
-    ("comings", None, comings),
     ("destroy", None, destroy),
     ("orphan", None, orphan),
     ("closed", None, closed),
