@@ -44,6 +44,37 @@ const NO_MAP: Act = Act::Store(Store::Directory(0), "hart @h, kernel: V := 0 in 
 const NEW_MAP: Act = Act::Store(Store::Directory(2), "hart @h, kernel: the directory names the new map");
 const SUPPRESS: Act = Act::Store(Store::Suppress(0), "hart @h, kernel: SN(0) := 1");
 
+/// The phases of a move. What is signalled no longer starts anything,
+const SILENCE: &[Act] = &[SUPPRESS, Fence];
+/// nobody finds the old context,
+const UNMAP: &[Act] = &[INVALID, Fence, FenceHarts, Drain, TornDown];
+/// the new one gets what the old one was sent,
+const HAND_OVER: &[Act] = &[Take, Give];
+/// and everybody finds that.
+const REMAP: &[Act] = &[SECOND_HALF, Fence, FIRST_HALF, Fence];
+
+const MOVE: [Act; 15] = join(&[&[Lock], SILENCE, UNMAP, HAND_OVER, REMAP, &[Unlock]]);
+const MOVE_COPIES_EARLY: [Act; 15] = join(&[&[Lock], SILENCE, HAND_OVER, UNMAP, REMAP, &[Unlock]]);
+const MOVE_NO_SN: [Act; 13] = join(&[&[Lock], UNMAP, HAND_OVER, REMAP, &[Unlock]]);
+const MOVE_IN_PLACE: [Act; 12] =
+    join(&[&[Lock], SILENCE, &[FIRST_HALF, SECOND_HALF, Fence, FenceHarts, Drain, TornDown], HAND_OVER, &[Unlock]]);
+
+/// Phases one behind the other, `N` steps in all.
+const fn join<const N: usize>(phases: &[&[Act]]) -> [Act; N] {
+    let mut acts = [Fence; N];
+    let (mut count, mut phase) = (0, 0);
+    while phase < phases.len() {
+        let mut step = 0;
+        while step < phases[phase].len() {
+            acts[count] = phases[phase][step];
+            (count, step) = (count + 1, step + 1);
+        }
+        phase += 1;
+    }
+    assert!(count == N);
+    acts
+}
+
 /// The change as a list of steps, as specified or as the mutation has it.
 fn acts(protocol: &Protocol) -> &'static [Act] {
     match (protocol.scenario.change, protocol.mutation) {
@@ -58,64 +89,10 @@ fn acts(protocol: &Protocol) -> &'static [Act] {
             &[Stop, NO_MAP, Fence, NEW_MAP, Fence, Start, FenceHarts, TornDown]
         }
         (ChangeKind::Vmid, _) => &[Stop, NO_MAP, Fence, FenceHarts, TornDown, NEW_MAP, Fence, Start],
-        (ChangeKind::Move, mutation) => moving(mutation),
-    }
-}
-
-fn moving(mutation: Option<Mutation>) -> &'static [Act] {
-    match mutation {
-        Some(Mutation::MoveInPlace) => {
-            &[Lock, SUPPRESS, Fence, FIRST_HALF, SECOND_HALF, Fence, FenceHarts, Drain, TornDown, Take, Give, Unlock]
-        }
-        Some(Mutation::MoveCopiesEarly) => &[
-            Lock,
-            SUPPRESS,
-            Fence,
-            Take,
-            Give,
-            INVALID,
-            Fence,
-            FenceHarts,
-            Drain,
-            TornDown,
-            SECOND_HALF,
-            Fence,
-            FIRST_HALF,
-            Fence,
-            Unlock,
-        ],
-        Some(Mutation::MoveNoSn) => &[
-            Lock,
-            INVALID,
-            Fence,
-            FenceHarts,
-            Drain,
-            TornDown,
-            Take,
-            Give,
-            SECOND_HALF,
-            Fence,
-            FIRST_HALF,
-            Fence,
-            Unlock,
-        ],
-        _ => &[
-            Lock,
-            SUPPRESS,
-            Fence,
-            INVALID,
-            Fence,
-            FenceHarts,
-            Drain,
-            TornDown,
-            Take,
-            Give,
-            SECOND_HALF,
-            Fence,
-            FIRST_HALF,
-            Fence,
-            Unlock,
-        ],
+        (ChangeKind::Move, Some(Mutation::MoveInPlace)) => &MOVE_IN_PLACE,
+        (ChangeKind::Move, Some(Mutation::MoveCopiesEarly)) => &MOVE_COPIES_EARLY,
+        (ChangeKind::Move, Some(Mutation::MoveNoSn)) => &MOVE_NO_SN,
+        (ChangeKind::Move, _) => &MOVE,
     }
 }
 

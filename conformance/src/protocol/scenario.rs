@@ -96,6 +96,19 @@ const fn from(hart: u8, target: u8, vectors: &'static [u8]) -> Plan {
     Plan { hart, target, vectors }
 }
 
+/// What the scenarios of a changing map have in common: two threads with contexts on hart 1, one of which gets what the other one got.
+const CHANGING: Scenario = Scenario {
+    contexts: &[1, 1],
+    threads: 2,
+    senders: &[from(0, 0, &[0, 0])],
+    changer: 1,
+    uie: false,
+    foreign: false,
+    evict: false,
+    size: Size::Medium,
+    ..PLAIN
+};
+
 /// All scenarios, by name.
 pub const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -153,60 +166,32 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "map-entry",
         about: "the map entry is taken out and used again for another context, while a guest sends through it",
-        contexts: &[1, 1],
-        threads: 2,
-        senders: &[from(0, 0, &[0, 0])],
         change: ChangeKind::Entry,
-        changer: 1,
-        uie: false,
-        foreign: false,
-        evict: false,
-        size: Size::Medium,
-        ..PLAIN
+        ..CHANGING
     },
     Scenario {
         name: "map-entry-3",
         about: "the same on three harts, with a guest on two of them",
         harts: 3,
-        contexts: &[1, 1],
-        threads: 2,
         senders: &[from(0, 0, &[0, 0]), from(2, 0, &[1])],
         change: ChangeKind::Entry,
         changer: 2,
-        uie: false,
-        foreign: false,
-        evict: false,
         eager: false,
         size: Size::Large,
-        ..PLAIN
+        ..CHANGING
     },
     Scenario {
         name: "map-page",
         about: "the map's page is replaced by another one and freed, while a guest sends through it",
-        contexts: &[1, 1],
-        threads: 2,
-        senders: &[from(0, 0, &[0, 0])],
         change: ChangeKind::Page,
-        changer: 1,
-        uie: false,
-        foreign: false,
-        evict: false,
-        size: Size::Medium,
-        ..PLAIN
+        ..CHANGING
     },
     Scenario {
         name: "vmid-reuse",
         about: "a VM dies while it sends; another gets its VMID, runs on the same hart and sends to another context",
-        contexts: &[1, 1],
-        threads: 2,
         senders: &[from(0, 0, &[0, 0]), from(0, 1, &[0])],
         change: ChangeKind::Vmid,
-        changer: 1,
-        uie: false,
-        foreign: false,
-        evict: false,
-        size: Size::Medium,
-        ..PLAIN
+        ..CHANGING
     },
     Scenario {
         name: "move",
@@ -266,14 +251,13 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "map-entry-large",
         about: "the map entry is taken out and used again, with eviction and UIE at the targets",
         harts: 3,
-        contexts: &[1, 1],
-        threads: 2,
         senders: &[from(0, 0, &[0, 0]), from(2, 0, &[1])],
         change: ChangeKind::Entry,
         changer: 2,
-        foreign: false,
         size: Size::Large,
-        ..PLAIN
+        uie: true,
+        evict: true,
+        ..CHANGING
     },
 ];
 
