@@ -33,7 +33,7 @@ impl std::error::Error for Missing {}
 /// | `busybox` | statically linked |
 /// | `firmware/fw_dynamic.bin`, `fw_jump.bin` | OpenSBI |
 /// | `u-boot/qemu-riscv64/`, `u-boot/qemu-riscv64_smode/` | U-Boot, for M-mode and for S-mode |
-/// | `root/` | a root file system with `fio`, `netperf` and what they need, unpacked, not configured |
+/// | `root/`, `root.ext4` | a root file system with `fio`, `netperf` and what they need; root logs in without a password |
 /// | `packages.txt` | names and versions of the packages |
 #[derive(Debug, Clone)]
 pub struct Debian {

@@ -38,6 +38,9 @@ const MENVCFG_STCE: usize = 1 << 63;
 /// Address matching NAPOT (3), read, write, execute.
 const PMP_ALL: usize = 3 << 3 | 0b111;
 
+/// cycle, time and instret.
+const BASE_COUNTERS: usize = 0b111;
+
 const MSTATUS_MPP_S: usize = 1 << 11;
 
 /// Machine software interrupts: how harts reach each other.
@@ -54,6 +57,8 @@ pub fn this_hart() {
         csr_write!(medeleg, DELEGATED_EXCEPTIONS);
         csr_write!(mideleg, DELEGATED_INTERRUPTS);
         csr_write!(mcounteren, usize::MAX);
+        // Linux leaves this to the firmware, and its programs read the time themselves.
+        csr_write!(scounteren, BASE_COUNTERS);
         if csr_probe!(menvcfg).is_some() {
             csr_write!(menvcfg, ENVIRONMENT);
             // The bit alone proves nothing: an emulator is known that keeps it

@@ -6,6 +6,7 @@
 
 mod apt;
 mod modules;
+mod root;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,20 @@ const U_BOOT: &str = "usr/lib/u-boot";
 /// Packages of which single files are taken.
 const SINGLE: [&str; 3] = ["busybox-static", "opensbi", "u-boot-qemu"];
 /// Packages that make the root file system, with all that they depend on.
-const ROOT: [&str; 8] = ["base-files", "bash", "coreutils", "fio", "kmod", "login", "netperf", "util-linux"];
+const ROOT: [&str; 12] = [
+    "base-files",
+    "base-passwd",
+    "bash",
+    "coreutils",
+    "dash",
+    "fio",
+    "hostname",
+    "iproute2",
+    "login",
+    "mount",
+    "netperf",
+    "util-linux",
+];
 /// The last thing that is written: what is there is complete.
 const DONE: &str = "packages.txt";
 
@@ -45,6 +59,7 @@ pub fn fetch(folder: &Path, again: bool) -> Result<bool> {
     let root = folder.join("root");
     let closure = apt.download_all(&ROOT)?;
     unpack(&closure, &root)?;
+    root::make(&root, &folder.join("busybox"), &folder.join("root.ext4"))?;
     packages.extend(closure);
     fs::remove_dir_all(&unpacked)?;
     apt.remove()?;

@@ -8,8 +8,21 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 /// The modules that are wanted.
-const WANTED: [&str; 10] =
-    ["virtio_mmio", "virtio_blk", "virtio_net", "virtio_rng", "9p", "9pnet_virtio", "ext4", "vfat", "kvm", "nls_ascii"];
+const WANTED: [&str; 13] = [
+    "virtio_mmio",
+    "virtio_blk",
+    "virtio_net",
+    "virtio_rng",
+    "9p",
+    "9pnet_virtio",
+    "ext4",
+    "crc32c_generic", // which ext4 asks for by the name of what it does
+    "vfat",
+    "nls_ascii",
+    "nls_cp437",
+    "nls_iso8859_1",
+    "kvm",
+];
 
 /// Copies what is wanted from the kernel's tree to `to`, and writes down what needs what.
 pub fn pick(tree: &Path, to: &Path) -> Result<()> {
