@@ -28,7 +28,7 @@ pub struct Board {
     plic: Plic,
     uart: Uart16550,
     finisher: Finisher,
-    /// As many as the map has, the first ones with a disk.
+    /// As many as the map has, the first ones with a device.
     virtio: Vec<VirtioSlot>,
     /// When the first of them has something to do; `u64::MAX` if none has.
     virtio_due: u64,
@@ -114,6 +114,18 @@ impl Board {
     /// The virtio slots.
     pub fn virtio(&self) -> &[VirtioSlot] {
         &self.virtio
+    }
+
+    /// Does something to a slot from outside, between two runs; `None` if there is no such slot. If the slot has something
+    /// to do then, the next hart that looks finds it done.
+    pub(crate) fn with_slot<R>(&mut self, slot: usize, act: impl FnOnce(&mut VirtioSlot) -> R) -> Option<R> {
+        let slot = self.virtio.get_mut(slot)?;
+        let result = act(slot);
+        if slot.is_pending() {
+            self.virtio_due = 0;
+            self.changes += 1;
+        }
+        Some(result)
     }
 
     /// The model that events are charged by.
