@@ -9,4 +9,5 @@
 
 pub mod disk;
 pub mod nat;
+pub mod p9;
 pub mod wire;

@@ -73,19 +73,17 @@ fn reason(guest: &mut Guest, handle: smoltcp::iface::SocketHandle) -> Icmpv4DstU
 #[test]
 fn where_nobody_listens_the_guest_is_told() {
     let closed = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    for (to, restrict) in [
-        (format!("10.0.2.2:{closed}"), false),
-        ("10.0.2.3:53".to_owned(), false),
-        ("10.0.2.44:1".to_owned(), false),
-        ("192.0.2.1:1".to_owned(), true),
-    ] {
+    for (to, restrict) in
+        [(format!("10.0.2.2:{closed}"), false), ("10.0.2.3:53".to_owned(), false), ("192.0.2.1:1".to_owned(), true)]
+    {
         let mut guest = Guest::new(NatConfig { restrict, ..config() });
         let buffer = || icmp::PacketBuffer::new(vec![icmp::PacketMetadata::EMPTY; 4], vec![0; 2048]);
         let mut errors = icmp::Socket::new(buffer(), buffer());
         errors.bind(icmp::Endpoint::Udp(5000.into())).unwrap();
         let errors = guest.sockets.add(errors);
         let socket = guest.bind(5000);
-        guest.send_to(socket, b"anybody?", &to);
+        // Without data, as smoltcp takes no message about a datagram that it doesn't see whole.
+        guest.send_to(socket, b"", &to);
         assert_eq!(reason(&mut guest, errors), Icmpv4DstUnreachable::PortUnreachable, "{to}");
     }
 }
