@@ -5,11 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use ha_iov_ext::model::{self as haiov, Config, Haiov};
+use rv_devices::virtio::Kind;
 use rv_machine::machine::ExtensionFactory;
 use rv_machine::trace::Trace;
 use rv_machine::{CostModel, Image, Limits, Machine, MachineConfig, Software, Stop};
 
-use crate::args::{MachineArgs, RunArgs, drive};
+use crate::args::{MachineArgs, RunArgs, devices};
 use crate::console::{Console, Input};
 use crate::trace;
 
@@ -53,7 +54,7 @@ pub fn build(args: &MachineArgs) -> Result<Machine> {
         true => Haiov::machine(Config::default().priced(&costs), args.harts),
         false => Box::new(|_| Vec::new()),
     };
-    let virtio = drive::open(&args.drives, &costs)?;
+    let virtio = devices::open(args, &costs)?;
     Ok(Machine::new(MachineConfig {
         harts: args.harts,
         memory: args.memory,
@@ -62,6 +63,7 @@ pub fn build(args: &MachineArgs) -> Result<Machine> {
         costs,
         extensions,
         virtio,
+        rtc_base: args.rtc.0,
     })?)
 }
 
@@ -95,6 +97,7 @@ fn drive(machine: &mut Machine, max_insns: Option<u64>, mut trace: Option<&mut T
     let limits = Limits { max_insns, slice: Some(SLICE) };
     let mut output = Vec::new();
     let mut input_open = true;
+    let terminal = machine.board.slots(Kind::Console).next();
     loop {
         let retired = machine.retired();
         let stop = match &mut trace {
@@ -106,6 +109,9 @@ fn drive(machine: &mut Machine, max_insns: Option<u64>, mut trace: Option<&mut T
             None => machine.run(&limits),
         };
         machine.drain_output(&mut output);
+        if let Some(slot) = terminal {
+            machine.board.drain_console(slot, &mut output);
+        }
         if !output.is_empty() {
             console.print(&output)?;
             output.clear();
@@ -122,7 +128,10 @@ fn drive(machine: &mut Machine, max_insns: Option<u64>, mut trace: Option<&mut T
             Stop::Slice => console.poll(),
         };
         match input {
-            Input::Bytes(bytes) => machine.board.push_input(&bytes),
+            Input::Bytes(bytes) => match terminal {
+                Some(slot) => machine.board.push_console(slot, &bytes),
+                None => machine.board.push_input(&bytes),
+            },
             Input::Quit => return Ok(Ok(ExitCode::SUCCESS)),
             Input::Closed => input_open = false,
         }
