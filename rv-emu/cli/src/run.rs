@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use ha_iov_ext::model::{self as haiov, Config, Haiov};
@@ -12,6 +13,7 @@ use rv_machine::{CostModel, Image, Limits, Machine, MachineConfig, Software, Sto
 
 use crate::args::{MachineArgs, RunArgs, devices};
 use crate::console::{Console, Input};
+use crate::network::Networks;
 use crate::trace;
 
 /// Exit code of a run that reached its instruction limit.
@@ -20,6 +22,8 @@ const LIMIT: u8 = 124;
 pub const FAILED: u8 = 125;
 /// Virtual time between two looks at the console.
 const SLICE: u64 = 2_000_000;
+/// How long the console may wait for its turn while the machine waits for a network.
+const TURN: Duration = Duration::from_millis(20);
 
 /// Runs a machine to its end.
 pub fn run(args: &RunArgs) -> Result<ExitCode> {
@@ -32,7 +36,8 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
     let software = software(args)?;
     machine.load(&software)?;
     let mut trace = trace::open(&args.trace, &software, &machine)?;
-    let ended = drive(&mut machine, args.max_insns, trace.as_mut());
+    let mut networks = Networks::open(&args.machine.nets, &machine)?;
+    let ended = drive(&mut machine, &mut networks, args.max_insns, trace.as_mut());
     if let Some(trace) = trace {
         trace.finish().context("can't write the trace")?;
     }
@@ -91,8 +96,13 @@ fn software(args: &RunArgs) -> Result<Software> {
     Ok(Software { bios, kernel, initrd, append: args.append.clone() })
 }
 
-/// Runs in slices, with the console in between. The inner result is the guest's verdict.
-fn drive(machine: &mut Machine, max_insns: Option<u64>, mut trace: Option<&mut Trace>) -> Result<Result<ExitCode>> {
+/// Runs in slices, with the console and the networks in between. The inner result is the guest's verdict.
+fn drive(
+    machine: &mut Machine,
+    networks: &mut Networks,
+    max_insns: Option<u64>,
+    mut trace: Option<&mut Trace>,
+) -> Result<Result<ExitCode>> {
     let mut console = Console::open().context("can't open the console")?;
     let limits = Limits { max_insns, slice: Some(SLICE) };
     let mut output = Vec::new();
@@ -116,16 +126,27 @@ fn drive(machine: &mut Machine, max_insns: Option<u64>, mut trace: Option<&mut T
             console.print(&output)?;
             output.clear();
         }
+        networks.exchange(machine);
         let input = match stop {
             Stop::Exit(code) => return Ok(Ok(ExitCode::from(code.min(255) as u8))),
             Stop::InsnLimit => {
                 eprintln!("rv-emu: the instruction limit is reached:{}", whereabouts(machine));
                 return Ok(Ok(ExitCode::from(LIMIT)));
             }
+            Stop::Idle if !networks.is_empty() => {
+                networks.wait(TURN);
+                console.poll()
+            }
             Stop::Idle if !input_open => return Ok(Err(hung(machine))),
             Stop::Idle => console.wait(),
             Stop::Slice if machine.retired() == retired && trapping(machine) => return Ok(Err(stuck(machine))),
-            Stop::Slice => console.poll(),
+            Stop::Slice => {
+                match trapping(machine) {
+                    true => networks.worked(machine),
+                    false => networks.keep_pace(machine, TURN),
+                }
+                console.poll()
+            }
         };
         match input {
             Input::Bytes(bytes) => match terminal {

@@ -1,4 +1,5 @@
-//! What is in the virtio slots, in order: disks, a console, a source of random bytes.
+//! What is in the virtio slots, in order: disks, a console, a source of random bytes, network cards, folders of the
+//! host.
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -24,6 +25,10 @@ pub fn open(args: &MachineArgs, costs: &CostModel) -> Result<Vec<VirtioSlot>> {
     }
     if args.rng {
         slots.push(VirtioSlot::with_rng(args.seed));
+    }
+    slots.extend(args.nets.iter().enumerate().map(|(number, net)| VirtioSlot::with_net(net.mac(number))));
+    for share in &args.shares {
+        slots.push(share.open()?);
     }
     Ok(slots)
 }

@@ -9,13 +9,14 @@
 //! request starts when the last one was due.
 //!
 //! Besides the files of every device: `plug` (what is in a slot), `ports` (its other side, for the owner), and what is
-//! behind each device: `drive` and `file` (disks), `link` (a network cable), `line` (a terminal), `generator` (random
+//! behind each device: `drive`, `file` and `host` (disks), `link` (a network cable), `line` (a terminal), `generator` (random
 //! bytes), `share` (files of the host).
 
 mod device;
 mod drive;
 mod file;
 mod generator;
+mod host;
 mod line;
 mod link;
 mod plug;
@@ -30,6 +31,7 @@ pub use device::VirtioSlot;
 pub use drive::{Drive, DriveId};
 pub use file::{DriveError, FileDisk};
 pub use generator::Generator;
+pub use host::HostDisk;
 pub use line::Line;
 pub use link::{FRAME_MAX, FRAME_MIN, FRAMES_MAX, FrameError, Link};
 pub use ports::Kind;
