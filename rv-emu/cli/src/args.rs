@@ -1,8 +1,12 @@
 //! The command line: the one place from which options and help come.
 
 mod conformance;
+pub mod devices;
 pub mod drive;
 mod lab;
+pub mod net;
+mod rtc;
+pub mod share;
 
 use std::path::PathBuf;
 
@@ -10,8 +14,12 @@ use clap::{Args, Parser, Subcommand};
 use rv_isa::IsaSet;
 
 pub use conformance::{ConformanceArgs, ConformanceCommand, ElfArgs, EmitArgs, SuiteArgs};
+pub use devices::ConsoleArg;
 pub use drive::DriveArg;
 pub use lab::{LabArgs, LabCommand, OutputArgs, PathArgs, PathFormat, SelectArgs, SharingArg, SweepArgs};
+pub use net::NetArg;
+pub use rtc::RtcArg;
+pub use share::ShareArg;
 
 use crate::trace::TraceArgs;
 
@@ -137,10 +145,35 @@ pub struct MachineArgs {
     /// Give the harts the HA-IOV extension.
     #[arg(long)]
     pub haiov: bool,
-    /// A disk in the next virtio slot, up to 8: file=PATH[,readonly][,instant] or ram=SIZE, and id=NAME. Requests to a file take the
-    /// cost model's time, or none with `instant`; a disk in memory takes none, and is gone at the end. A comma in PATH is doubled.
+    /// A disk in the next virtio slot, of 8 that all virtio devices share: file=PATH[,readonly][,instant] or
+    /// ram=SIZE, and id=NAME. Requests to a file take the cost model's time, or none with `instant`; a disk in memory takes none,
+    /// and is gone at the end. A file may be a qcow2 image, which is seen by its beginning unless format=raw or format=qcow2 says
+    /// what it is; backing files are read only with format=qcow2. With overlay=FILE what is written goes to FILE, which is made
+    /// if it isn't there; with snapshot it is gone at the end. A comma in PATH is doubled.
     #[arg(long = "drive", value_name = "WORDS", value_parser = DriveArg::parse)]
     pub drives: Vec<DriveArg>,
+    /// Where the terminal is connected to; a virtio console takes the slot behind the disks.
+    #[arg(long, value_enum, default_value_t = ConsoleArg::Uart)]
+    pub console: ConsoleArg,
+    /// A source of random bytes (virtio-rng) in the next virtio slot: the same bytes in every run, as --seed has them.
+    #[arg(long)]
+    pub rng: bool,
+    /// A network card (virtio-net) in the next virtio slot: user[,hostfwd=RULE]...[,restrict=on][,mac=ADDRESS]. The guest is
+    /// 10.0.2.15 by DHCP, the host 10.0.2.2, the resolver 10.0.2.3. RULE is PROTOCOL:[ADDRESS]:PORT-[ADDRESS]:PORT, host before
+    /// guest: tcp::2222-:22. With restrict=on forwarded ports are all there is. What the host answers is different in every run.
+    #[arg(long = "net", value_name = "WORDS", value_parser = NetArg::parse)]
+    pub nets: Vec<NetArg>,
+    /// A folder of the host in the next virtio slot: DIR,tag=NAME[,readonly]. The guest has it by
+    /// `mount -t 9p -o trans=virtio,version=9p2000.L NAME /mnt`. A comma in DIR is doubled.
+    #[arg(long = "share", value_name = "WORDS", value_parser = ShareArg::parse)]
+    pub shares: Vec<ShareArg>,
+    /// Seed of what is random in the machine.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// When virtual time begins, for the real-time clock: SECONDS since 1970, YYYY-MM-DD or YYYY-MM-DDThh:mm:ss in UTC, host
+    /// for the host's time (then no two runs are the same), or none for a machine without the clock.
+    #[arg(long, value_name = "TIME", default_value = "2026-01-01", value_parser = RtcArg::parse)]
+    pub rtc: RtcArg,
 }
 
 /// Options of `isa`.

@@ -6,8 +6,8 @@
 
 use std::time::{Duration, Instant};
 
-/// A modelled second has so many cycles.
-const CYCLES_PER_SECOND: u64 = 1_000_000_000;
+use crate::network::virtual_time;
+
 /// So far ahead time may be: waiting for less isn't worth a system call.
 const SLACK: Duration = Duration::from_millis(1);
 
@@ -38,6 +38,8 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
+    use rv_machine::board::CYCLES_PER_SECOND;
+
     use super::*;
 
     #[test]

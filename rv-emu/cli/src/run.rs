@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use ha_iov_ext::model::{self as haiov, Config, Haiov};
+use rv_devices::virtio::Kind;
 use rv_machine::machine::ExtensionFactory;
 use rv_machine::trace::Trace;
 use rv_machine::{CostModel, Image, Limits, Machine, MachineConfig, Software, Stop};
 
-use crate::args::{MachineArgs, RunArgs, drive};
+use crate::args::{MachineArgs, RunArgs, devices};
 use crate::console::{Console, Input};
+use crate::network::Networks;
 use crate::pace::Pace;
 use crate::trace;
 
@@ -25,6 +27,8 @@ const SLICE: u64 = 2_000_000;
 const SLICE_ASLEEP: u64 = 20_000_000;
 /// Longest time that the host waits for input without looking at the machine.
 const IDLE: Duration = Duration::from_millis(200);
+/// The same, while it waits for a network: how long the console may wait for its turn.
+const TURN: Duration = Duration::from_millis(20);
 
 /// Runs a machine to its end.
 pub fn run(args: &RunArgs) -> Result<ExitCode> {
@@ -37,7 +41,8 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
     let software = software(args)?;
     machine.load(&software)?;
     let mut trace = trace::open(&args.trace, &software, &machine)?;
-    let ended = drive(&mut machine, args, trace.as_mut());
+    let mut networks = Networks::open(&args.machine.nets, &machine)?;
+    let ended = drive(&mut machine, &mut networks, args, trace.as_mut());
     if let Some(trace) = trace {
         trace.finish().context("can't write the trace")?;
     }
@@ -59,7 +64,7 @@ pub fn build(args: &MachineArgs) -> Result<Machine> {
         true => Haiov::machine(Config::default().priced(&costs), args.harts),
         false => Box::new(|_| Vec::new()),
     };
-    let virtio = drive::open(&args.drives, &costs)?;
+    let virtio = devices::open(args, &costs)?;
     Ok(Machine::new(MachineConfig {
         harts: args.harts,
         memory: args.memory,
@@ -68,6 +73,7 @@ pub fn build(args: &MachineArgs) -> Result<Machine> {
         costs,
         extensions,
         virtio,
+        rtc_base: args.rtc.0,
     })?)
 }
 
@@ -95,13 +101,19 @@ fn software(args: &RunArgs) -> Result<Software> {
     Ok(Software { bios, kernel, initrd, append: args.append.clone() })
 }
 
-/// Runs in slices, with the console in between. The inner result is the guest's verdict.
-fn drive(machine: &mut Machine, args: &RunArgs, mut trace: Option<&mut Trace>) -> Result<Result<ExitCode>> {
+/// Runs in slices, with the console and the networks in between. The inner result is the guest's verdict.
+fn drive(
+    machine: &mut Machine,
+    networks: &mut Networks,
+    args: &RunArgs,
+    mut trace: Option<&mut Trace>,
+) -> Result<Result<ExitCode>> {
     let mut console = Console::open().context("can't open the console")?;
     let mut slice = SLICE;
     let mut pace = Pace::new();
     let mut output = Vec::new();
     let mut input_open = true;
+    let terminal = machine.board.slots(Kind::Console).next();
     loop {
         let retired = machine.retired();
         let limits = Limits { max_insns: args.max_insns, slice: Some(slice) };
@@ -115,30 +127,48 @@ fn drive(machine: &mut Machine, args: &RunArgs, mut trace: Option<&mut Trace>) -
         };
         slice = if machine.retired() == retired { SLICE_ASLEEP } else { SLICE };
         machine.drain_output(&mut output);
+        if let Some(slot) = terminal {
+            machine.board.drain_console(slot, &mut output);
+        }
         if !output.is_empty() {
             console.print(&output)?;
             output.clear();
         }
+        networks.exchange(machine);
         let input = match stop {
             Stop::Exit(code) => return Ok(Ok(ExitCode::from(code.min(255) as u8))),
             Stop::InsnLimit => {
                 eprintln!("rv-emu: the instruction limit is reached:{}", whereabouts(machine));
                 return Ok(Ok(ExitCode::from(LIMIT)));
             }
-            Stop::Idle if !input_open => return Ok(Err(hung(machine))),
-            Stop::Idle => console.wait(IDLE),
+            Stop::Idle if !input_open && networks.is_empty() => return Ok(Err(hung(machine))),
+            Stop::Idle => wait(&mut console, networks, IDLE),
             Stop::Slice if machine.retired() == retired && trapping(machine) => return Ok(Err(stuck(machine))),
-            Stop::Slice => match pace.ahead(machine.now()).filter(|_| args.idle.waits(input_open)) {
-                Some(ahead) => console.wait(ahead.min(IDLE)),
-                None => console.poll(),
-            },
+            Stop::Slice => {
+                match pace.ahead(machine.now()).filter(|_| args.idle.waits(input_open || !networks.is_empty())) {
+                    Some(ahead) => wait(&mut console, networks, ahead),
+                    None => console.poll(),
+                }
+            }
         };
         match input {
-            Input::Bytes(bytes) => machine.board.push_input(&bytes),
+            Input::Bytes(bytes) => match terminal {
+                Some(slot) => machine.board.push_console(slot, &bytes),
+                None => machine.board.push_input(&bytes),
+            },
             Input::Quit => return Ok(Ok(ExitCode::SUCCESS)),
             Input::Closed => input_open = false,
         }
     }
+}
+
+/// Waits for what may come from outside, but no longer than `limit`.
+fn wait(console: &mut Console, networks: &Networks, limit: Duration) -> Input {
+    if networks.is_empty() {
+        return console.wait(limit.min(IDLE));
+    }
+    networks.wait(limit.min(TURN));
+    console.poll()
 }
 
 /// Nothing can wake the machine: say where each hart waits.

@@ -17,6 +17,7 @@ mod testing;
 
 pub mod aclint;
 pub mod finisher;
+pub mod goldfish_rtc;
 pub mod plic;
 pub mod sswi;
 pub mod uart16550;
@@ -24,6 +25,7 @@ pub mod virtio;
 
 pub use aclint::Aclint;
 pub use finisher::Finisher;
+pub use goldfish_rtc::GoldfishRtc;
 pub use plic::Plic;
 pub use sswi::Sswi;
 pub use uart16550::Uart16550;

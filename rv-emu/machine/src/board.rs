@@ -4,17 +4,19 @@ use std::cell::RefCell;
 
 use rv_devices::finisher::Finish;
 use rv_devices::virtio::SLOTS;
-use rv_devices::{AccessError, Aclint, Device, Finisher, Plic, Sswi, Uart16550, VirtioSlot, Width, plic};
+use rv_devices::{AccessError, Aclint, Device, Finisher, GoldfishRtc, Plic, Sswi, Uart16550, VirtioSlot, Width, plic};
 use rv_hart::{Bus, BusError, Counters, Ram, TimeBase, Wires};
 
 use crate::cost::{CostModel, MARKERS_SNAPSHOT};
 use crate::dma::Dma;
-use crate::map::{AddressMap, Part, RAM_BASE, ROM, Range, UART_IRQ, virtio_irq};
+use crate::map::{AddressMap, Part, RAM_BASE, ROM, RTC_IRQ, Range, UART_IRQ, virtio_irq};
 
 /// A nominal 1 GHz core beside the 10 MHz timer of QEMU's `virt`.
 pub const CYCLES_PER_TICK: u64 = 100;
 /// Ticks of `mtime` in a second.
 pub const TIMEBASE_HZ: u32 = 10_000_000;
+/// Cycles in a second.
+pub const CYCLES_PER_SECOND: u64 = CYCLES_PER_TICK * TIMEBASE_HZ as u64;
 
 /// Memory, devices and the wires between them and the harts.
 pub struct Board {
@@ -28,10 +30,11 @@ pub struct Board {
     plic: Plic,
     uart: Uart16550,
     finisher: Finisher,
-    /// As many as the map has, the first ones with a disk.
+    rtc: Option<GoldfishRtc>,
+    /// As many as the map has, the first ones with a device.
     virtio: Vec<VirtioSlot>,
-    /// When the first of them has something to do; `u64::MAX` if none has.
-    virtio_due: u64,
+    /// When the first of them, or the clock, has something to do; `u64::MAX` if none has.
+    device_due: u64,
     costs: CostModel,
     /// Counts what may have changed a wire, so that idle harts need not be asked.
     changes: u64,
@@ -47,6 +50,7 @@ impl Board {
         memory: u64,
         harts: usize,
         costs: CostModel,
+        rtc: Option<GoldfishRtc>,
         mut virtio: Vec<VirtioSlot>,
     ) -> Option<Result<Board, rv_hart::RamError>> {
         virtio.resize_with(SLOTS, VirtioSlot::empty);
@@ -66,8 +70,9 @@ impl Board {
             plic,
             uart: Uart16550::new(),
             finisher: Finisher::new(),
+            rtc,
             virtio,
-            virtio_due: u64::MAX,
+            device_due: u64::MAX,
             costs,
             changes: 0,
             finish: None,
@@ -83,8 +88,9 @@ impl Board {
         self.plic.reset();
         self.uart.reset();
         self.finisher.reset();
+        self.rtc.iter_mut().for_each(Device::reset);
         self.virtio.iter_mut().for_each(Device::reset);
-        self.virtio_due = u64::MAX;
+        self.device_due = u64::MAX;
         self.changes += 1;
     }
 
@@ -116,6 +122,18 @@ impl Board {
         &self.virtio
     }
 
+    /// Does something to a slot from outside, between two runs; `None` if there is no such slot. If the slot has something
+    /// to do then, the next hart that looks finds it done.
+    pub(crate) fn with_slot<R>(&mut self, slot: usize, act: impl FnOnce(&mut VirtioSlot) -> R) -> Option<R> {
+        let slot = self.virtio.get_mut(slot)?;
+        let result = act(slot);
+        if slot.is_pending() {
+            self.device_due = 0;
+            self.changes += 1;
+        }
+        Some(result)
+    }
+
     /// The model that events are charged by.
     pub fn costs(&self) -> &CostModel {
         &self.costs
@@ -145,9 +163,14 @@ impl Board {
             Part::Plic => Some(&mut self.plic),
             Part::Uart => Some(&mut self.uart),
             Part::Finisher => Some(&mut self.finisher),
+            Part::Rtc => {
+                // As for the slots.
+                self.device_due = 0;
+                self.rtc.as_mut().map(|rtc| rtc as &mut dyn Device)
+            }
             Part::Virtio(slot) => {
                 // The access may give it something to do, or take its interrupt away.
-                self.virtio_due = 0;
+                self.device_due = 0;
                 self.virtio.get_mut(usize::from(slot)).map(|slot| slot as &mut dyn Device)
             }
             Part::Rom | Part::Ram => None,
@@ -179,9 +202,9 @@ impl Board {
         self.plic.set_level(UART_IRQ, self.uart.interrupt());
     }
 
-    /// Lets the virtio devices do what is due by `now`.
+    /// Lets the virtio devices and the clock do what is due by `now`.
     fn advance(&mut self, now: u64) {
-        if now < self.virtio_due {
+        if now < self.device_due {
             return;
         }
         let ram = RefCell::new(&mut self.ram);
@@ -190,7 +213,13 @@ impl Board {
             device.advance(now, &dma);
             self.plic.set_level(virtio_irq(slot), device.interrupt());
         }
-        self.virtio_due = self.virtio.iter().filter_map(VirtioSlot::next_event).min().unwrap_or(u64::MAX);
+        if let Some(rtc) = &mut self.rtc {
+            rtc.advance(now);
+            self.plic.set_level(RTC_IRQ, rtc.interrupt());
+        }
+        let clock = self.rtc.as_ref().and_then(GoldfishRtc::next_event);
+        let events = self.virtio.iter().filter_map(VirtioSlot::next_event).chain(clock);
+        self.device_due = events.min().unwrap_or(u64::MAX);
         self.changes += 1;
     }
 }
@@ -223,7 +252,7 @@ impl Bus for Board {
         let time = TimeBase { cycles_per_tick: CYCLES_PER_TICK, offset: self.aclint.mtime_offset() };
         let arrival = self.aclint.msip_arrival(hart);
         let ssip = self.sswi.take_edge(hart, now);
-        let arrivals = [arrival, self.sswi.arrival(hart), Some(self.virtio_due)];
+        let arrivals = [arrival, self.sswi.arrival(hart), Some(self.device_due)];
         Wires {
             meip: self.plic.pending(plic::machine_context(hart)),
             seip: self.plic.pending(plic::supervisor_context(hart)),

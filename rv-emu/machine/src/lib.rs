@@ -15,7 +15,7 @@
 //! # Ok::<(), rv_machine::MachineError>(())
 //! ```
 //!
-//! Reading order: [`map`], [`board`], [`machine`], [`boot`], [`image`].
+//! Reading order: [`map`], [`board`], [`ports`], [`machine`], [`boot`], [`image`].
 
 pub mod board;
 pub mod boot;
@@ -25,6 +25,7 @@ pub mod htif;
 pub mod image;
 pub mod machine;
 pub mod map;
+pub mod ports;
 pub mod report;
 pub mod trace;
 

@@ -5,20 +5,20 @@
 
 use std::collections::BTreeMap;
 
-use rv_devices::VirtioSlot;
 use rv_devices::finisher::Finish;
 use rv_devices::virtio::SLOTS;
+use rv_devices::{GoldfishRtc, VirtioSlot};
 use rv_hart::ext::Extension;
 use rv_hart::{Hart, HartError, Observer, RamError};
 use rv_isa::IsaSet;
 
-use crate::board::Board;
+use crate::board::{Board, CYCLES_PER_SECOND};
 use crate::boot::tree::{Chosen, Tree};
 use crate::boot::{Contents, Software, place, reset_vector};
 use crate::cost::CostModel;
 use crate::htif::Htif;
 use crate::image::ImageError;
-use crate::map::{AddressMap, MapError, RAM_BASE, ROM, Range};
+use crate::map::{AddressMap, MapError, RAM_BASE, ROM, RTC, Range};
 use crate::report::Snapshot;
 
 /// Most harts a machine can have.
@@ -53,10 +53,13 @@ pub struct MachineConfig {
     pub extensions: ExtensionFactory,
     /// What is in the virtio slots, from the first on; at most 8.
     pub virtio: Vec<VirtioSlot>,
+    /// The time at which virtual time begins, in seconds since 1970, if there is a real-time clock.
+    pub rtc_base: Option<u64>,
 }
 
 impl Default for MachineConfig {
-    /// One hart, 128 MiB, the standard ISA, the default cost model, no other extensions, no disks.
+    /// One hart, 128 MiB, the standard ISA, the default cost model, no other extensions, nothing in the virtio slots, no real-time
+    /// clock.
     fn default() -> Self {
         MachineConfig {
             harts: 1,
@@ -66,6 +69,7 @@ impl Default for MachineConfig {
             costs: CostModel::built_in("default").expect("the built-in models are valid"),
             extensions: Box::new(|_| Vec::new()),
             virtio: Vec::new(),
+            rtc_base: None,
         }
     }
 }
@@ -175,7 +179,7 @@ impl Machine {
     /// # Errors
     /// [`MachineError`] says what of the configuration can't be had.
     pub fn new(config: MachineConfig) -> Result<Machine, MachineError> {
-        let MachineConfig { harts: count, memory, quantum, isa, costs, mut extensions, virtio } = config;
+        let MachineConfig { harts: count, memory, quantum, isa, costs, mut extensions, virtio, rtc_base } = config;
         if !(1..=HARTS_MAX).contains(&count) {
             return Err(MachineError::Harts(count));
         }
@@ -188,9 +192,13 @@ impl Machine {
         if virtio.len() > SLOTS {
             return Err(MachineError::Virtio(virtio.len()));
         }
-        let map = AddressMap::board(memory)?;
+        let mut map = AddressMap::board(memory)?;
+        let rtc = rtc_base.and_then(|base| GoldfishRtc::new(base.saturating_mul(1_000_000_000), CYCLES_PER_SECOND));
+        if rtc.is_some() {
+            map.insert(RTC.part, RTC.base, RTC.len)?;
+        }
         let hart_costs = costs.costs();
-        let board = Board::new(map, memory, count, costs, virtio).ok_or(MachineError::Harts(count))??;
+        let board = Board::new(map, memory, count, costs, rtc, virtio).ok_or(MachineError::Harts(count))??;
         let harts = (0..count as u64)
             .map(|id| Hart::new(id, ROM.base, isa, hart_costs, extensions(id)))
             .collect::<Result<Vec<_>, _>>()?;
@@ -203,7 +211,7 @@ impl Machine {
             now: 0,
             napped: 0,
             quantum,
-            tree: Tree { harts: count as u32, memory, isa, further },
+            tree: Tree { harts: count as u32, memory, isa, further, rtc: rtc_base.is_some() },
             htif: None,
             exit_by: None,
             output: Vec::new(),

@@ -3,7 +3,7 @@
 //! Addresses and interrupt numbers are those of QEMU's `virt` board, so that programs built for it
 //! run here.
 
-use rv_devices::{aclint, finisher, plic, sswi, uart16550, virtio};
+use rv_devices::{aclint, finisher, goldfish_rtc, plic, sswi, uart16550, virtio};
 
 /// Where memory begins.
 pub const RAM_BASE: u64 = 0x8000_0000;
@@ -23,6 +23,8 @@ pub enum Part {
     Plic,
     /// The serial port.
     Uart,
+    /// The real-time clock.
+    Rtc,
     /// A virtio-mmio slot, by number.
     Virtio(u8),
     /// Memory.
@@ -49,7 +51,17 @@ pub struct Row {
 /// The reset vector's row.
 pub const ROM: Row = Row { part: Part::Rom, name: "rom", base: 0x1000, len: 0xf000, compatible: &[], irq: None };
 
-/// The devices.
+/// The real-time clock's row: a board has one if it is asked for.
+pub const RTC: Row = Row {
+    part: Part::Rtc,
+    name: "rtc",
+    base: 0x10_1000,
+    len: goldfish_rtc::SIZE,
+    compatible: &["google,goldfish-rtc"],
+    irq: Some(RTC_IRQ),
+};
+
+/// The devices that every board has.
 pub const DEVICES: [Row; 5 + virtio::SLOTS] = [
     Row {
         part: Part::Finisher,
@@ -103,6 +115,8 @@ pub const DEVICES: [Row; 5 + virtio::SLOTS] = [
 
 /// The serial port's PLIC source.
 pub const UART_IRQ: u32 = 10;
+/// The real-time clock's PLIC source.
+pub const RTC_IRQ: u32 = 11;
 
 /// The first virtio slot; the others follow, each with a window of its own.
 const VIRTIO_BASE: u64 = 0x1000_1000;

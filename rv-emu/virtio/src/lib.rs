@@ -6,7 +6,7 @@
 //! - [`memory`]: what is needed of guest memory; implemented by whoever has some.
 //! - [`queue`]: virtqueues, split and packed, seen from the device.
 //! - [`transport::mmio`]: the registers, without a data path.
-//! - [`device`]: block, network and console: requests, and what to do about them.
+//! - [`device`]: block, network, console, entropy and 9P: requests, and what to do about them.
 //! - [`whole`]: all of it put together, for those who need no more than a device.
 //!
 //! # A device whole

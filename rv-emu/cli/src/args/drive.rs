@@ -1,19 +1,24 @@
 //! `--drive`: a disk, as a list of words.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use rv_backends::disk::{Format, MemoryOverlay, Overlay, OverlayFile, Qcow2Disk, Store};
 use rv_devices::VirtioSlot;
-use rv_devices::virtio::{Drive, DriveId, FileDisk, ServiceTime};
+use rv_devices::virtio::{Drive, DriveId, FileDisk, HostDisk, ServiceTime};
 use rv_machine::CostModel;
 
 /// A disk in memory has at most so many bytes.
 const RAM_MAX: u64 = 64 << 30;
+/// What a disk can have.
+const WORDS: &str = "file=PATH, ram=SIZE, id=NAME, format=raw, format=qcow2, overlay=PATH, snapshot, readonly, instant";
 
 /// A disk, as it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DriveArg {
     source: Source,
+    format: Option<Format>,
+    writes: Writes,
     read_only: bool,
     instant: bool,
     id: Option<DriveId>,
@@ -26,12 +31,24 @@ enum Source {
     Ram(u64),
 }
 
+/// Where it goes what the guest writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Writes {
+    /// Where the disk's bytes are.
+    Through,
+    /// Into a file of its own.
+    Overlay(PathBuf),
+    /// Into memory.
+    Snapshot,
+}
+
 impl DriveArg {
-    /// Reads `file=PATH[,readonly][,instant][,id=NAME]` or `ram=SIZE[,id=NAME]`. A comma in a path is doubled.
+    /// Reads `file=PATH[,format=raw|qcow2][,overlay=PATH][,snapshot][,readonly][,instant][,id=NAME]` or `ram=SIZE[,id=NAME]`. A comma in a path is doubled.
     pub fn parse(text: &str) -> Result<Self, String> {
         // No argument of a program has NUL in it.
         let escaped = text.replace(",,", "\0");
         let (mut source, mut read_only, mut instant, mut id) = (None, false, false, None);
+        let (mut format, mut writes) = (None, None);
         for word in escaped.split(',') {
             let word = word.replace('\0', ",");
             let (key, value) = word.split_once('=').unwrap_or((word.as_str(), ""));
@@ -39,9 +56,12 @@ impl DriveArg {
                 ("file", path) if !path.is_empty() => source.replace(Source::File(path.into())).is_some(),
                 ("ram", size) => source.replace(Source::Ram(ram_size(size)?)).is_some(),
                 ("id", name) => id.replace(drive_id(name)?).is_some(),
+                ("format", name) => format.replace(self::format(name)?).is_some(),
+                ("overlay", path) if !path.is_empty() => writes.replace(Writes::Overlay(path.into())).is_some(),
+                ("snapshot", "") => writes.replace(Writes::Snapshot).is_some(),
                 ("readonly", "") => std::mem::replace(&mut read_only, true),
                 ("instant", "") => std::mem::replace(&mut instant, true),
-                _ => return Err(format!("`{word}` is none of file=PATH, ram=SIZE, id=NAME, readonly, instant")),
+                _ => return Err(format!("`{word}` is none of {WORDS}")),
             };
             if again {
                 return Err(format!("`{word}` is one too many"));
@@ -51,24 +71,58 @@ impl DriveArg {
         if read_only && matches!(source, Source::Ram(_)) {
             return Err("a disk in memory that can't be written has nothing in it".to_owned());
         }
-        Ok(Self { source, read_only, instant, id })
+        if matches!(source, Source::Ram(_)) && (format.is_some() || writes.is_some()) {
+            return Err("a disk in memory has no format, overlay or snapshot".to_owned());
+        }
+        if read_only && writes.is_some() {
+            return Err("nothing is written to a disk that is readonly: it needs no overlay or snapshot".to_owned());
+        }
+        Ok(Self { source, format, writes: writes.unwrap_or(Writes::Through), read_only, instant, id })
     }
 
     /// The disk, as the machine's `number`th. A disk in memory takes no time.
     fn open(&self, number: usize, costs: &CostModel) -> Result<VirtioSlot> {
         let (drive, time) = match &self.source {
-            Source::File(path) => (Drive::File(FileDisk::open(path, self.read_only)?), costs.disk_time()),
+            Source::File(path) => (self.open_image(path)?, costs.disk_time()),
             Source::Ram(bytes) => (Drive::memory(*bytes as usize), ServiceTime::NONE),
         };
         let time = if self.instant { ServiceTime::NONE } else { time };
         let id = self.id.or_else(|| DriveId::new(&format!("disk{number}"))).unwrap_or_default();
         Ok(VirtioSlot::with_disk(drive, id, time))
     }
+
+    fn open_image(&self, path: &Path) -> Result<Drive> {
+        let read_only = self.read_only || self.writes != Writes::Through;
+        // A file that can't be looked at isn't there, or no file: opening it says so.
+        let format = self.format.unwrap_or_else(|| Format::detect(path).unwrap_or(Format::Raw));
+        let base: Store = match format {
+            Format::Raw if self.writes == Writes::Through => return Ok(Drive::File(FileDisk::open(path, read_only)?)),
+            Format::Raw => FileDisk::open(path, read_only)?.into_store(),
+            Format::Qcow2 => Box::new(Qcow2Disk::open(path, read_only, self.format.is_some())?),
+        };
+        let store: Store = match &self.writes {
+            Writes::Through => base,
+            Writes::Snapshot => Box::new(Overlay::new(base, MemoryOverlay::new())),
+            Writes::Overlay(file) => {
+                let top = OverlayFile::open(file, base.len())?;
+                Box::new(Overlay::new(base, top))
+            }
+        };
+        Ok(Drive::Host(HostDisk::new(store)))
+    }
 }
 
 /// Opens all disks, in order.
 pub fn open(drives: &[DriveArg], costs: &CostModel) -> Result<Vec<VirtioSlot>> {
     drives.iter().enumerate().map(|(number, drive)| drive.open(number, costs)).collect()
+}
+
+fn format(name: &str) -> Result<Format, String> {
+    match name {
+        "raw" => Ok(Format::Raw),
+        "qcow2" => Ok(Format::Qcow2),
+        _ => Err(format!("format={name}: it is raw or qcow2")),
+    }
 }
 
 fn ram_size(text: &str) -> Result<u64, String> {
@@ -87,12 +141,21 @@ mod tests {
 
     #[test]
     fn drives_are_read() {
-        let file =
-            |path: &str| DriveArg { source: Source::File(path.into()), read_only: false, instant: false, id: None };
+        let file = |path: &str| DriveArg {
+            source: Source::File(path.into()),
+            format: None,
+            writes: Writes::Through,
+            read_only: false,
+            instant: false,
+            id: None,
+        };
         assert_eq!(DriveArg::parse("file=disk.img"), Ok(file("disk.img")));
         assert_eq!(DriveArg::parse("file=a,,b=c"), Ok(file("a,b=c")));
         let all = DriveArg { read_only: true, instant: true, id: DriveId::new("root"), ..file("x") };
         assert_eq!(DriveArg::parse("id=root,readonly,file=x,instant"), Ok(all));
+        let over = DriveArg { format: Some(Format::Qcow2), writes: Writes::Overlay("b".into()), ..file("a") };
+        assert_eq!(DriveArg::parse("file=a,format=qcow2,overlay=b"), Ok(over));
+        assert_eq!(DriveArg::parse("file=a,snapshot").map(|drive| drive.writes), Ok(Writes::Snapshot));
         assert_eq!(DriveArg::parse("ram=64M").map(|drive| drive.source), Ok(Source::Ram(64 << 20)));
     }
 
@@ -110,6 +173,11 @@ mod tests {
             ("ram=100G", "more than 64G"),
             ("ram=0", "ram=0: memory must be"),
             ("ram=1M,readonly", "nothing in it"),
+            ("file=a,format=vmdk", "raw or qcow2"),
+            ("file=a,overlay=b,snapshot", "one too many"),
+            ("file=a,overlay=", "none of"),
+            ("file=a,snapshot,readonly", "needs no overlay"),
+            ("ram=1M,snapshot", "no format, overlay"),
             ("file=a,id=", "1 to 20"),
             ("file=a,id=a b", "1 to 20"),
         ] {

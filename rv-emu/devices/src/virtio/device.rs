@@ -1,50 +1,34 @@
-//! Behaviour of a slot: registers in front, a disk behind, and time in between.
+//! Behaviour of a slot: registers in front, a device behind, and time in between.
 
-use rv_virtio::device::block::{Block, BlockOptions, SECTOR, Storage};
-use rv_virtio::device::{Counters, Device as _, answer};
+use rv_virtio::device::Counters;
+use rv_virtio::device::block::SECTOR;
 use rv_virtio::memory::GuestMemory;
 use rv_virtio::queue::{Chain, Position, Queue, QueueError, total_len};
-use rv_virtio::transport::mmio::{Effect, Identity, Registers};
+use rv_virtio::transport::mmio::{Effect, QUEUES_MAX, Registers};
 
+use super::plug::Plug;
 use super::registers::{SIZE, refused};
-use super::state::{DriveState, ServiceTime, SlotState};
-use super::{Drive, DriveId};
+use super::state::{ServiceTime, SlotState};
 use crate::{AccessError, Cycles, Device, Persist, RestoreError, Width};
 
 /// A disk has one queue.
-const QUEUE: u16 = 0;
-/// Requests that are served in one go by a disk that takes no time: more than the queue has.
+const DISK_QUEUE: u16 = 0;
+/// Requests that are served in one go by a device that takes no time: more than a queue has.
 const BATCH: u32 = 1024;
-/// Bytes of a request's header and of its status: no data.
+/// Bytes of a disk request's header and of its status: no data.
 const ENVELOPE: u64 = 17;
+
+const _: () = assert!(QUEUES_MAX <= u8::BITS as usize);
 
 /// One slot.
 pub struct VirtioSlot {
     registers: Registers,
-    disk: Option<Disk>,
-    position: Position,
-    pending: bool,
+    pub(super) plug: Plug,
+    positions: [Position; QUEUES_MAX],
+    /// Queues that are to be looked at, a bit each.
+    pending: u8,
     due: Option<Cycles>,
     last_error: Option<QueueError>,
-}
-
-/// What is plugged in.
-struct Disk {
-    block: Block<Drive>,
-    id: DriveId,
-    time: ServiceTime,
-}
-
-impl Disk {
-    fn new(drive: Drive, id: DriveId, time: ServiceTime) -> Self {
-        let options = BlockOptions { id: id.bytes(), ..BlockOptions::default() };
-        Self { block: Block::new(drive, options), id, time }
-    }
-
-    fn state(&self) -> DriveState {
-        let drive = self.block.storage();
-        DriveState { sectors: drive.sectors(), read_only: drive.read_only(), id: self.id, time: self.time }
-    }
 }
 
 impl Default for VirtioSlot {
@@ -54,52 +38,25 @@ impl Default for VirtioSlot {
 }
 
 impl VirtioSlot {
-    /// A slot with nothing in it: its device id is 0, which drivers pass by.
-    pub fn empty() -> Self {
+    pub(super) fn new(plug: Plug) -> Self {
         Self {
-            registers: Registers::new(Identity::EMPTY),
-            disk: None,
-            position: Position::START,
-            pending: false,
+            registers: Registers::new(plug.identity()),
+            plug,
+            positions: [Position::START; QUEUES_MAX],
+            pending: 0,
             due: None,
             last_error: None,
         }
     }
 
-    /// A slot with a disk.
-    pub fn with_disk(drive: Drive, id: DriveId, time: ServiceTime) -> Self {
-        let disk = Disk::new(drive, id, time);
-        Self { registers: Registers::new(disk.block.identity()), disk: Some(disk), ..Self::empty() }
-    }
-
-    /// Gives a restored slot the bytes of its disk back.
-    ///
-    /// # Errors
-    /// If it is another disk, as drivers can tell.
-    pub fn attach(&mut self, drive: Drive) -> Result<(), RestoreError> {
-        let error = |reason| RestoreError { device: "virtio", reason };
-        let disk = self.disk.as_mut().ok_or(error("a disk for a slot that had none"))?;
-        let state = disk.state();
-        if (drive.sectors(), drive.read_only()) != (state.sectors, state.read_only) {
-            return Err(error("a disk of another size, or read-only where it was not"));
-        }
-        *disk.block.storage_mut() = drive;
-        Ok(())
-    }
-
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
-        self.disk.is_none()
-    }
-
-    /// The disk's bytes.
-    pub fn drive(&self) -> Option<&Drive> {
-        self.disk.as_ref().map(|disk| disk.block.storage())
+        matches!(self.plug, Plug::Empty)
     }
 
     /// What the device has done.
     pub fn counters(&self) -> Counters {
-        self.disk.as_ref().map(|disk| *disk.block.counters()).unwrap_or_default()
+        self.plug.counters()
     }
 
     /// What the driver did that broke the device, if it did.
@@ -112,14 +69,30 @@ impl VirtioSlot {
         self.registers.interrupt_line()
     }
 
-    /// When the request that the disk works at is done.
+    /// When the request that a disk works at is done, or another device goes on by itself.
     pub fn next_event(&self) -> Option<Cycles> {
         self.due
     }
 
+    /// Whether [`advance`](Self::advance) has something to do already: after an access, and after something came in from
+    /// outside.
+    pub fn is_pending(&self) -> bool {
+        self.pending != 0
+    }
+
+    /// Whether a driver uses the device.
+    pub(super) fn is_live(&self) -> bool {
+        self.registers.is_live()
+    }
+
+    /// Has a queue looked at.
+    pub(super) fn wake(&mut self, index: u16) {
+        self.pending |= bit(index);
+    }
+
     /// Does all that is due by cycle `now`: starts requests, ends them.
     pub fn advance<M: GuestMemory>(&mut self, now: Cycles, memory: &M) {
-        // When the disk became free for the next request: a late call doesn't make it slower.
+        // When the device became free for the next request: a late call doesn't make it slower.
         let mut free = now;
         loop {
             if let Some(due) = self.due {
@@ -128,35 +101,34 @@ impl VirtioSlot {
                 }
                 self.due = None;
                 free = due;
-                self.serve(1, memory);
+                if self.plug.service_time().is_some() {
+                    self.serve(DISK_QUEUE, 1, memory);
+                }
             }
-            if !self.pending {
+            if self.pending == 0 {
                 return;
             }
-            self.start_request(free, memory);
+            match self.plug.service_time() {
+                Some(time) => self.start_request(time, free, memory),
+                None => self.serve_pending(free, memory),
+            }
         }
     }
 
-    /// The queue as the driver has set it up, and as far as it has got.
-    fn queue<M: GuestMemory>(&self, memory: &M) -> Option<Result<Queue<M>, QueueError>> {
-        let config = self.registers.queue(QUEUE).filter(|_| self.registers.is_live())?;
-        Some(Queue::resume(&config, self.registers.features(), memory, self.position))
+    /// A queue as the driver has set it up, and as far as it has got.
+    fn queue<M: GuestMemory>(&self, index: u16, memory: &M) -> Option<Result<Queue<M>, QueueError>> {
+        let config = self.registers.queue(index).filter(|_| self.registers.is_live())?;
+        let position = *self.positions.get(usize::from(index))?;
+        Some(Queue::resume(&config, self.registers.features(), memory, position))
     }
 
-    /// Looks at the queue, and starts its next request if there is one. Its size is all that is read of it: what it is
-    /// comes out when it is done.
-    fn start_request<M: GuestMemory>(&mut self, at: Cycles, memory: &M) {
-        self.pending = false;
-        let Some(time) = self.disk.as_ref().map(|disk| disk.time) else { return };
-        if time == ServiceTime::NONE {
-            self.serve(BATCH, memory);
-            // Only a ring that writes to itself has more: it goes on, but time does too.
-            self.due = self.pending.then_some(at.saturating_add(1));
-            return;
-        }
+    /// Looks at a disk's queue, and starts its next request if there is one. Its size is all that is read of it: what it
+    /// is comes out when it is done.
+    fn start_request<M: GuestMemory>(&mut self, time: ServiceTime, at: Cycles, memory: &M) {
+        self.pending = 0;
         let mut chain = Chain::new();
-        let found = self.queue(memory).map(|queue| queue.and_then(|mut queue| queue.pop(memory, &mut chain)));
-        match found {
+        let found = self.queue(DISK_QUEUE, memory);
+        match found.map(|queue| queue.and_then(|mut queue| queue.pop(memory, &mut chain))) {
             None | Some(Ok(false)) => {}
             Some(Ok(true)) => {
                 let moved = total_len(chain.readable()).saturating_add(total_len(chain.writable()));
@@ -169,21 +141,32 @@ impl VirtioSlot {
         }
     }
 
-    /// Serves up to `max` requests, and remembers whether there are more.
-    fn serve<M: GuestMemory>(&mut self, max: u32, memory: &M) {
-        let mut queue = match self.queue(memory) {
+    /// Serves all that is to be served, at once.
+    fn serve_pending<M: GuestMemory>(&mut self, at: Cycles, memory: &M) {
+        let pending = self.pending;
+        for index in (0..QUEUES_MAX as u16).filter(|index| pending & bit(*index) != 0) {
+            self.serve(index, BATCH, memory);
+        }
+        // Only a ring that writes to itself has more: it goes on, but time does too.
+        self.due = (self.pending != 0).then_some(at.saturating_add(1));
+    }
+
+    /// Serves up to `max` requests of a queue, and remembers whether there are more.
+    fn serve<M: GuestMemory>(&mut self, index: u16, max: u32, memory: &M) {
+        self.pending &= !bit(index);
+        let mut queue = match self.queue(index, memory) {
             None => return,
             Some(Ok(queue)) => queue,
             Some(Err(error)) => return self.fail(error),
         };
-        let Some(disk) = &mut self.disk else { return };
-        let served = answer(&mut disk.block, QUEUE, &mut queue, memory, max);
-        self.position = queue.position();
+        let served = self.plug.serve(index, &mut queue, memory, max);
+        if let Some(position) = self.positions.get_mut(usize::from(index)) {
+            *position = queue.position();
+        }
         match served {
-            Ok(progress) => {
-                // At the limit nobody has asked the driver for notifications: there may be more.
-                self.pending = progress.more && disk.block.rearm(QUEUE, &mut queue);
-                if progress.interrupt {
+            Ok(served) => {
+                self.pending |= if served.more { bit(index) } else { 0 };
+                if served.interrupt {
                     self.registers.raise_used();
                 }
             }
@@ -193,50 +176,63 @@ impl VirtioSlot {
 
     fn fail(&mut self, error: QueueError) {
         self.last_error = Some(error);
-        self.pending = false;
+        self.pending = 0;
         self.registers.fail();
     }
 
-    /// Forgets the queue: what the disk works at is nobody's any more.
-    fn forget_queue(&mut self) {
-        self.position = Position::START;
-        self.pending = false;
+    /// Forgets a queue: what a disk works at is nobody's any more.
+    fn forget_queue(&mut self, index: u16) {
+        if let Some(position) = self.positions.get_mut(usize::from(index)) {
+            *position = Position::START;
+        }
+        self.pending &= !bit(index);
+        if self.pending == 0 {
+            self.due = None;
+        }
+    }
+
+    fn forget_queues(&mut self) {
+        self.positions = [Position::START; QUEUES_MAX];
+        self.pending = 0;
         self.due = None;
+        self.last_error = None;
     }
 
     fn apply(&mut self, effect: Effect) {
         match effect {
-            Effect::None | Effect::Acknowledged | Effect::DriverFailed | Effect::Config { .. } => {}
+            Effect::None | Effect::Acknowledged | Effect::DriverFailed => {}
+            Effect::Config { offset, width, value } => self.plug.write_config(offset, width, value),
             Effect::Reset => {
-                self.forget_queue();
-                self.last_error = None;
-                if let Some(disk) = &mut self.disk {
-                    disk.block.reset();
-                }
+                self.forget_queues();
+                self.plug.reset();
             }
-            Effect::FeaturesChosen(features) => {
-                if let Some(disk) = &mut self.disk {
-                    disk.block.negotiated(features);
-                }
+            Effect::FeaturesChosen(features) => self.plug.negotiated(features),
+            Effect::DriverReady => {
+                let ready = (0..QUEUES_MAX as u16).filter(|index| self.registers.queue(*index).is_some());
+                self.pending |= ready.map(bit).fold(0, |all, one| all | one);
             }
-            Effect::DriverReady => self.pending = true,
-            Effect::QueueReady { .. } => {
-                self.forget_queue();
-                self.pending = true;
+            Effect::QueueReady { index, .. } => {
+                self.forget_queue(index);
+                self.wake(index);
             }
-            Effect::QueueStopped { .. } => self.forget_queue(),
+            Effect::QueueStopped { index } => self.forget_queue(index),
             Effect::QueueReset { index } => {
-                self.forget_queue();
+                self.forget_queue(index);
                 self.registers.queue_reset_done(index);
             }
-            Effect::Notify { .. } => {
-                self.pending = true;
-                if let Some(disk) = &mut self.disk {
-                    disk.block.counters_mut().kicks += 1;
+            Effect::Notify { index, .. } => {
+                self.wake(index);
+                if let Some(counters) = self.plug.counters_mut() {
+                    counters.kicks += 1;
                 }
             }
         }
     }
+}
+
+/// A queue's bit.
+const fn bit(index: u16) -> u8 {
+    if (index as usize) < QUEUES_MAX { 1 << index } else { 0 }
 }
 
 impl Device for VirtioSlot {
@@ -262,14 +258,13 @@ impl Device for VirtioSlot {
         }
     }
 
-    /// The disk stays in, with its bytes.
+    /// The device stays in, with what is behind it and what it has sent; random bytes go on where they were.
     fn reset(&mut self) {
-        self.forget_queue();
-        self.last_error = None;
+        self.forget_queues();
         self.registers = Registers::new(*self.registers.identity());
-        if let Some(disk) = &mut self.disk {
-            disk.block.reset();
-            *disk.block.counters_mut() = Counters::default();
+        self.plug.reset();
+        if let Some(counters) = self.plug.counters_mut() {
+            *counters = Counters::default();
         }
     }
 }
@@ -279,30 +274,29 @@ impl Persist for VirtioSlot {
 
     fn save(&self) -> SlotState {
         SlotState {
-            drive: self.disk.as_ref().map(Disk::state),
+            plug: self.plug.state(),
             registers: *self.registers.state(),
-            position: self.position,
+            positions: self.positions,
             pending: self.pending,
             due: self.due,
             counters: self.counters(),
         }
     }
 
-    /// The disk's bytes are [attached](VirtioSlot::attach) afterwards.
+    /// What is of the host is attached afterwards: [`attach`](VirtioSlot::attach),
+    /// [`attach_share`](VirtioSlot::attach_share).
     fn restore(state: SlotState) -> Result<Self, RestoreError> {
-        let busy = state.pending || state.due.is_some();
-        let Some(drive) = state.drive else {
-            if busy || state.registers != Default::default() {
-                return Err(RestoreError { device: "virtio", reason: "an empty slot with a driver" });
-            }
-            return Ok(Self::empty());
-        };
-        let absent = Drive::Absent { sectors: drive.sectors, read_only: drive.read_only };
-        let mut disk = Disk::new(absent, drive.id, drive.time);
-        let registers = Registers::restore(disk.block.identity(), state.registers);
-        disk.block.negotiated(registers.features());
-        *disk.block.counters_mut() = state.counters;
-        let SlotState { position, pending, due, .. } = state;
-        Ok(Self { registers, disk: Some(disk), position, pending, due, last_error: None })
+        let SlotState { plug, registers, positions, pending, due, counters } = state;
+        let mut plug = Plug::restore(plug)?;
+        let used = pending != 0 || due.is_some() || registers != Default::default();
+        if used && matches!(plug, Plug::Empty) {
+            return Err(RestoreError { device: "virtio", reason: "an empty slot with a driver" });
+        }
+        let registers = Registers::restore(plug.identity(), registers);
+        plug.negotiated(registers.features());
+        if let Some(own) = plug.counters_mut() {
+            *own = counters;
+        }
+        Ok(Self { registers, plug, positions, pending, due, last_error: None })
     }
 }

@@ -5,7 +5,7 @@ use rv_virtio::memory::GuestMemory;
 use rv_virtio::queue::Segment;
 use serde::{Deserialize, Serialize};
 
-use super::FileDisk;
+use super::{FileDisk, HostDisk};
 
 /// A disk's name, which drivers can ask for: up to 20 bytes of ASCII, padded with zeros.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -36,6 +36,8 @@ pub enum Drive {
     Memory(MemoryDisk<Vec<u8>>),
     /// In a file of the host.
     File(FileDisk),
+    /// In something else of the host's: an image in some format, or an overlay.
+    Host(HostDisk),
     /// Nowhere: the disk of a restored state, until it is attached. All requests that need its bytes fail.
     Absent {
         /// Its size.
@@ -58,6 +60,7 @@ macro_rules! either {
         match $drive {
             Drive::Memory($name) => $call,
             Drive::File(FileDisk($name)) => $call,
+            Drive::Host(HostDisk($name)) => $call,
             Drive::Absent { .. } => Err(StorageError::Failed),
         }
     };
@@ -68,6 +71,7 @@ impl Storage for Drive {
         match self {
             Self::Memory(disk) => disk.sectors(),
             Self::File(FileDisk(disk)) => disk.sectors(),
+            Self::Host(HostDisk(disk)) => disk.sectors(),
             Self::Absent { sectors, .. } => *sectors,
         }
     }
@@ -76,6 +80,7 @@ impl Storage for Drive {
         match self {
             Self::Memory(disk) => Storage::read_only(disk),
             Self::File(FileDisk(disk)) => disk.read_only(),
+            Self::Host(HostDisk(disk)) => disk.read_only(),
             Self::Absent { read_only, .. } => *read_only,
         }
     }
@@ -90,6 +95,10 @@ impl Storage for Drive {
 
     fn flush(&mut self) -> Result<(), StorageError> {
         either!(self, disk => disk.flush())
+    }
+
+    fn discard(&mut self, position: u64, len: u64) -> Result<(), StorageError> {
+        either!(self, disk => disk.discard(position, len))
     }
 
     fn write_zeros(&mut self, position: u64, len: u64, may_unmap: bool) -> Result<(), StorageError> {

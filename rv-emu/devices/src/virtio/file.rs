@@ -77,6 +77,11 @@ impl FileDisk {
         }
         Ok(Self(Box::new(Buffered::new(Store { file, bytes, read_only }))))
     }
+
+    /// The file as what other storage can be built on.
+    pub fn into_store(self) -> Box<dyn ByteStore> {
+        Box::new(self.0.into_store())
+    }
 }
 
 impl Store {

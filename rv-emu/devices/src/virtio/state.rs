@@ -1,11 +1,12 @@
-//! What a slot remembers. The disk's bytes are not part of it, as memory is not part of a hart.
+//! What a slot remembers. What is of the host (a disk's bytes, a share's server) is not part of it, as memory is not part
+//! of a hart.
 
 use rv_virtio::device::Counters;
 use rv_virtio::queue::Position;
-use rv_virtio::transport::mmio::RegisterState;
+use rv_virtio::transport::mmio::{QUEUES_MAX, RegisterState};
 use serde::{Deserialize, Serialize};
 
-use super::DriveId;
+use super::{DriveId, Generator, Line, Link};
 use crate::Cycles;
 
 /// How long a disk takes for a request.
@@ -35,18 +36,43 @@ pub struct DriveState {
     pub time: ServiceTime,
 }
 
+/// What is plugged into a slot, as far as drivers can tell it from another, and what is on its way through it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PlugState {
+    /// Nothing.
+    Empty,
+    /// A disk, without its bytes.
+    Disk(DriveState),
+    /// A network card.
+    Net {
+        /// Its address.
+        mac: [u8; 6],
+        /// The frames on its cable.
+        link: Link,
+    },
+    /// A console, with what was typed and printed.
+    Console(Line),
+    /// A source of random bytes.
+    Rng(Generator),
+    /// A folder of the host, without who serves it: its session ends with the state.
+    Share {
+        /// The name that it is mounted by.
+        tag: String,
+    },
+}
+
 /// Saved state of a [`VirtioSlot`](super::VirtioSlot).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlotState {
-    /// The disk, if there is one.
-    pub drive: Option<DriveState>,
+    /// What is in it.
+    pub plug: PlugState,
     /// The registers.
     pub registers: RegisterState,
-    /// How far the queue has got.
-    pub position: Position,
-    /// There may be requests in the queue that nobody has looked at.
-    pub pending: bool,
-    /// When the request that the disk works at is done, if it works at one.
+    /// How far each queue has got.
+    pub positions: [Position; QUEUES_MAX],
+    /// There may be something to do in these queues that nobody has looked at; a bit each.
+    pub pending: u8,
+    /// When the request that a disk works at is done, or when any other device goes on.
     pub due: Option<Cycles>,
     /// What the device has done.
     pub counters: Counters,

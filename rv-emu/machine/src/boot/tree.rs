@@ -6,7 +6,7 @@ use rv_isa::{Isa, IsaSet};
 use vm_fdt::{Error, FdtWriter};
 
 use crate::board::TIMEBASE_HZ;
-use crate::map::{DEVICES, Part, RAM_BASE, Range, Row};
+use crate::map::{DEVICES, Part, RAM_BASE, RTC, Range, Row};
 
 const PLIC_PHANDLE: u32 = 0x1000;
 const TEST_PHANDLE: u32 = 0x1001;
@@ -28,6 +28,8 @@ pub struct Tree {
     pub isa: IsaSet,
     /// Names of further extensions.
     pub further: Vec<String>,
+    /// Whether there is a real-time clock.
+    pub rtc: bool,
 }
 
 /// What boot software is told.
@@ -114,7 +116,7 @@ impl Tree {
         fdt.property_u32("#size-cells", 2)?;
         fdt.property_string("compatible", "simple-bus")?;
         fdt.property_null("ranges")?;
-        for row in &DEVICES {
+        for row in DEVICES.iter().chain(self.rtc.then_some(&RTC)) {
             let node = fdt.begin_node(&format!("{}@{:x}", row.name, row.base))?;
             let compatible = row.compatible.iter().map(|name| (*name).to_owned()).collect();
             fdt.property_string_list("compatible", compatible)?;
@@ -146,7 +148,7 @@ impl Tree {
                 write_interrupt(fdt, row)?;
                 fdt.property_u32("clock-frequency", 3_686_400)
             }
-            Part::Virtio(_) => write_interrupt(fdt, row),
+            Part::Virtio(_) | Part::Rtc => write_interrupt(fdt, row),
             Part::Finisher => fdt.property_phandle(TEST_PHANDLE),
             Part::Rom | Part::Ram => Ok(()),
         }
@@ -202,7 +204,7 @@ mod tests {
 
     #[test]
     fn the_tree_has_its_magic_and_size() {
-        let tree = Tree { harts: 4, memory: 1 << 30, isa: IsaSet::standard(), further: Vec::new() };
+        let tree = Tree { harts: 4, memory: 1 << 30, isa: IsaSet::standard(), further: Vec::new(), rtc: true };
         let bytes = tree.build(&Chosen { append: Some("x".to_owned()), initrd: Range::new(0x8800_0000, 10) });
         assert_eq!(bytes[..4], [0xd0, 0x0d, 0xfe, 0xed]);
         assert_eq!(u32::from_be_bytes(bytes[4..8].try_into().unwrap()) as usize, bytes.len());

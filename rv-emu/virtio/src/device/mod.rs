@@ -7,6 +7,8 @@
 pub mod block;
 pub mod console;
 pub mod net;
+pub mod p9;
+pub mod rng;
 
 use crate::memory::GuestMemory;
 use crate::queue::{Queue, QueueError};

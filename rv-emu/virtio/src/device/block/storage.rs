@@ -179,6 +179,11 @@ impl<T: ByteStore, const N: usize> Buffered<T, N> {
     pub const fn store(&self) -> &T {
         &self.store
     }
+
+    /// What is behind it, without the buffer.
+    pub fn into_store(self) -> T {
+        self.store
+    }
 }
 
 impl<T: ByteStore, const N: usize> Storage for Buffered<T, N> {

@@ -7,6 +7,7 @@ mod device;
 mod header;
 mod wire;
 
+pub use checksum::complete_checksum;
 pub use device::{MERGE_MAX, Net, NetOptions};
 pub use header::Header;
 pub use wire::{Incoming, SendError, Wire};

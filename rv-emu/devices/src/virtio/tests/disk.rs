@@ -1,4 +1,4 @@
-//! Tests of the slot: a driver of a few lines, written from virtio 1.2, with one split ring.
+//! Disks in a slot: a driver of a few lines, written from virtio 1.2, with one split ring.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use rv_virtio::memory::{GuestAddress, GuestMemory, VecMemory};
 use rv_virtio::transport::mmio::offsets as at;
 
-use super::{Drive, DriveError, DriveId, FileDisk, SIZE, ServiceTime, VirtioSlot};
+use super::super::{Drive, DriveError, DriveId, FileDisk, SIZE, ServiceTime, VirtioSlot};
 use crate::testing::device_conformance;
 use crate::{AccessError, Device, Persist, Width};
 
