@@ -25,8 +25,7 @@ impl Pace {
 
     /// How long the host should wait, when virtual time is `cycles`. A machine that is behind stays so: it doesn't hurry afterwards.
     pub fn ahead(&mut self, cycles: u64) -> Option<Duration> {
-        let ran =
-            Duration::from_nanos(cycles.saturating_sub(self.cycles).saturating_mul(1_000_000_000 / CYCLES_PER_SECOND));
+        let ran = virtual_time(cycles.saturating_sub(self.cycles));
         let passed = self.host.elapsed();
         if ran <= passed {
             *self = Self { host: Instant::now(), cycles };
