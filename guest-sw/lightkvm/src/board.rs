@@ -8,6 +8,7 @@ use crate::sys::File;
 use crate::uart::Uart;
 
 /// Where the serial port's line ends.
+#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 enum Controller {
     /// In the kernel.
     Aia(Vm),

@@ -12,7 +12,7 @@ const ENABLE_STRIDE: u64 = 0x80;
 const CONTEXT: u64 = 0x20_0000;
 const CONTEXT_STRIDE: u64 = 0x1000;
 
-/// Which contexts a source's or a register's change may concern: all of them.
+/// The controller. Any change may concern any context: whoever makes one looks at all of them.
 #[derive(Debug, Default)]
 pub struct Plic {
     priority: [u32; SOURCES],

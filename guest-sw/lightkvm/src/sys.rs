@@ -70,8 +70,10 @@ unsafe fn call(number: usize, arguments: [usize; 6]) -> isize {
     result
 }
 
+/// Elsewhere nothing is called: the library's tests run on other machines.
+///
 /// # Safety
-/// None needed: elsewhere nothing is called. The library's tests run on other machines.
+/// None needed.
 #[cfg(not(target_arch = "riscv64"))]
 unsafe fn call(_number: usize, _arguments: [usize; 6]) -> isize {
     -38 // ENOSYS

@@ -67,7 +67,7 @@ impl Input {
 }
 
 impl Uart {
-    /// Offsets of registers, in bytes.
+    /// Bytes of its registers.
     pub const SIZE: u64 = 8;
 
     /// A character arrives; `false` if there is no room for it.
