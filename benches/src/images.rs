@@ -36,6 +36,8 @@ images! {
     VEITEST = "veitest";
     /// The guest of the console experiments.
     CONSOLE = "console";
+    /// A monitor on Linux's KVM: a program for Linux.
+    LIGHTKVM = "lightkvm";
 }
 
 /// The image of this name, if this build has it.

@@ -53,6 +53,7 @@ const IMAGES: &[Image] = &[
     image("speed-guest-chase", "guest-sw", "speed", GC),
     image("speed-syscall", "guest-sw", "speed", GC),
     image("speed-exits", "guest-sw", "speed", GC),
+    image("lightkvm", "guest-sw", "lightkvm", GC),
     image("hyp", "hyp", "hyp-kernel", IMAC),
     image("vmm", "hyp", "hyp-vmm", IMAC),
     image("backend", "hyp", "hyp-backend", IMAC),

@@ -35,11 +35,12 @@ const ENVIRONMENT: usize = 0b1111 << 4 | 1 << 61 | 1 << 62 | MENVCFG_STCE;
 /// menvcfg.STCE: the supervisor has a timer of its own, `stimecmp`.
 const MENVCFG_STCE: usize = 1 << 63;
 
+/// scounteren: cycle, time and instret for users. The register is the supervisor's, but supervisors expect to find it like this: Linux maps
+/// code into every process that reads `time`, and sets the register only on machines whose performance counters it drives itself.
+const USER_COUNTERS: usize = 0b111;
+
 /// Address matching NAPOT (3), read, write, execute.
 const PMP_ALL: usize = 3 << 3 | 0b111;
-
-/// cycle, time and instret.
-const BASE_COUNTERS: usize = 0b111;
 
 const MSTATUS_MPP_S: usize = 1 << 11;
 
@@ -48,17 +49,15 @@ pub const MIE_MSIE: usize = 1 << 3;
 /// Machine timer interrupts.
 pub const MIE_MTIE: usize = 1 << 7;
 
-/// Sets this hart up.
+/// Sets this hart up. It takes no interrupts here: they are off in M-mode throughout.
 pub fn this_hart() {
     // SAFETY: this hart runs the firmware alone, and nothing in the firmware
     // depends on any of these registers.
     unsafe {
-        csr_write!(mie, 0);
         csr_write!(medeleg, DELEGATED_EXCEPTIONS);
         csr_write!(mideleg, DELEGATED_INTERRUPTS);
         csr_write!(mcounteren, usize::MAX);
-        // Linux leaves this to the firmware, and its programs read the time themselves.
-        csr_write!(scounteren, BASE_COUNTERS);
+        csr_write!(scounteren, USER_COUNTERS);
         if csr_probe!(menvcfg).is_some() {
             csr_write!(menvcfg, ENVIRONMENT);
             // The bit alone proves nothing: an emulator is known that keeps it

@@ -3,4 +3,6 @@
 //! Without those files each test says loudly that it is skipped.
 
 mod boot;
+mod kvm;
 mod session;
+mod smp;
