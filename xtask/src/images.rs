@@ -55,6 +55,7 @@ const IMAGES: &[Image] = &[
     image("speed-exits", "guest-sw", "speed", GC),
     image("hyp", "hyp", "hyp-kernel", IMAC),
     image("vmm", "hyp", "hyp-vmm", IMAC),
+    image("osvmm", "hyp", "hyp-vmm", IMAC),
     image("backend", "hyp", "hyp-backend", IMAC),
     image("peer", "hyp", "hyp-peer", IMAC),
     image("veitest", "hyp", "hyp-veitest", IMAC),
