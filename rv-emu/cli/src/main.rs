@@ -5,6 +5,7 @@ mod conformance;
 mod console;
 mod isa;
 mod lab;
+mod pace;
 mod run;
 mod trace;
 

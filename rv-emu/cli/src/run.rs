@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use ha_iov_ext::model::{self as haiov, Config, Haiov};
@@ -11,6 +12,7 @@ use rv_machine::{CostModel, Image, Limits, Machine, MachineConfig, Software, Sto
 
 use crate::args::{MachineArgs, RunArgs, drive};
 use crate::console::{Console, Input};
+use crate::pace::Pace;
 use crate::trace;
 
 /// Exit code of a run that reached its instruction limit.
@@ -19,6 +21,10 @@ const LIMIT: u8 = 124;
 pub const FAILED: u8 = 125;
 /// Virtual time between two looks at the console.
 const SLICE: u64 = 2_000_000;
+/// The same, of a machine that sleeps: it shall not wake the host for nothing.
+const SLICE_ASLEEP: u64 = 20_000_000;
+/// Longest time that the host waits for input without looking at the machine.
+const IDLE: Duration = Duration::from_millis(200);
 
 /// Runs a machine to its end.
 pub fn run(args: &RunArgs) -> Result<ExitCode> {
@@ -31,7 +37,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
     let software = software(args)?;
     machine.load(&software)?;
     let mut trace = trace::open(&args.trace, &software, &machine)?;
-    let ended = drive(&mut machine, args.max_insns, trace.as_mut());
+    let ended = drive(&mut machine, args, trace.as_mut());
     if let Some(trace) = trace {
         trace.finish().context("can't write the trace")?;
     }
@@ -90,13 +96,15 @@ fn software(args: &RunArgs) -> Result<Software> {
 }
 
 /// Runs in slices, with the console in between. The inner result is the guest's verdict.
-fn drive(machine: &mut Machine, max_insns: Option<u64>, mut trace: Option<&mut Trace>) -> Result<Result<ExitCode>> {
+fn drive(machine: &mut Machine, args: &RunArgs, mut trace: Option<&mut Trace>) -> Result<Result<ExitCode>> {
     let mut console = Console::open().context("can't open the console")?;
-    let limits = Limits { max_insns, slice: Some(SLICE) };
+    let mut slice = SLICE;
+    let mut pace = Pace::new();
     let mut output = Vec::new();
     let mut input_open = true;
     loop {
         let retired = machine.retired();
+        let limits = Limits { max_insns: args.max_insns, slice: Some(slice) };
         let stop = match &mut trace {
             Some(trace) => {
                 let stop = machine.run_watched(&limits, Some(*trace));
@@ -105,6 +113,7 @@ fn drive(machine: &mut Machine, max_insns: Option<u64>, mut trace: Option<&mut T
             }
             None => machine.run(&limits),
         };
+        slice = if machine.retired() == retired { SLICE_ASLEEP } else { SLICE };
         machine.drain_output(&mut output);
         if !output.is_empty() {
             console.print(&output)?;
@@ -117,9 +126,12 @@ fn drive(machine: &mut Machine, max_insns: Option<u64>, mut trace: Option<&mut T
                 return Ok(Ok(ExitCode::from(LIMIT)));
             }
             Stop::Idle if !input_open => return Ok(Err(hung(machine))),
-            Stop::Idle => console.wait(),
+            Stop::Idle => console.wait(IDLE),
             Stop::Slice if machine.retired() == retired && trapping(machine) => return Ok(Err(stuck(machine))),
-            Stop::Slice => console.poll(),
+            Stop::Slice => match pace.ahead(machine.now()).filter(|_| args.idle.waits(input_open)) {
+                Some(ahead) => console.wait(ahead.min(IDLE)),
+                None => console.poll(),
+            },
         };
         match input {
             Input::Bytes(bytes) => machine.board.push_input(&bytes),
