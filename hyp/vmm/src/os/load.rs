@@ -2,8 +2,10 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use hyp_rt::memory::file;
+use hyp_rt::vm;
 use hyp_vmm::board::args::{Args, Disk};
 use hyp_vmm::board::linux;
 use hyp_vmm::board::tree::{self, Spec};
@@ -15,8 +17,9 @@ use crate::Result;
 /// The tree lies this far below the end of guest memory.
 const TREE_ROOM: u64 = 64 << 10;
 
-/// What the guest's harts have. All of it needs nothing from the host, or what the host's kernel gives every guest.
-const EXTENSIONS: &[&str] = &["i", "m", "a", "f", "d", "c", "zicntr", "zicsr", "zifencei", "sstc"];
+/// What the guest's harts have where the board doesn't say what its own have: what the host itself can't do without, and the base of every
+/// Linux.
+const LEAST: [&str; 9] = ["i", "m", "a", "f", "d", "c", "zicntr", "zicsr", "zifencei"];
 
 /// Where the first hart begins, in guest physical memory.
 #[derive(Clone, Copy, Debug)]
@@ -38,11 +41,14 @@ pub fn fill(memory: &SharedMemory, args: &Args) -> Result<Program> {
     copy(memory, placed.kernel, kernel);
     copy(memory, placed.initrd, initrd.unwrap_or_default());
     let initrd_at = MEMORY + placed.initrd;
+    let found = vm::extensions().map_err(|error| format!("the harts' extensions: {error}"))?;
+    let names = found.iter().map(String::as_str);
+    let extensions: Vec<&str> = if found.is_empty() { LEAST.to_vec() } else { names.collect() };
     let spec = Spec {
         memory: args.memory,
         timebase: hyp_rt::sys::timebase() as u32,
         harts: args.vcpus,
-        extensions: EXTENSIONS,
+        extensions: &extensions,
         slots: usize::from(args.disk != Disk::None),
         bootargs: &args.command_line,
         initrd: initrd.map(|_| (initrd_at, initrd_at + initrd_size)),
