@@ -43,6 +43,7 @@ const IMAGES: &[Image] = &[
     image("block", "guest-sw", "block", IMAC),
     image("net", "guest-sw", "net", IMAC),
     image("work", "guest-sw", "work", IMAC),
+    image("mark", "guest-sw", "mark", IMAC),
     image("sbi-check", "guest-sw", "sbi-check", IMAC),
     image("speed-integer", "guest-sw", "speed", GC),
     image("speed-branches", "guest-sw", "speed", GC),
