@@ -18,6 +18,8 @@ images! {
     HYP = "hyp";
     /// Its virtual-machine monitor.
     VMM = "vmm";
+    /// The monitor of operating systems.
+    OSVMM = "osvmm";
     /// A process that serves the queues of a monitor's device.
     BACKEND = "backend";
     /// The network's other end.
@@ -34,6 +36,8 @@ images! {
     SELFTEST = "selftest";
     /// Tests of VEI and HCS, a program of the hypervisor.
     VEITEST = "veitest";
+    /// Marks what is measured, in a guest that runs Linux.
+    MARK = "mark";
     /// The guest of the console experiments.
     CONSOLE = "console";
     /// A monitor on Linux's KVM: a program for Linux.

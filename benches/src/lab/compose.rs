@@ -24,6 +24,8 @@ pub enum Span {
     AllMarkers,
     /// From the first instruction that is not the firmware's to the end of the machine: a guest without host and without markers.
     Kernel,
+    /// From there to the first end marker.
+    KernelToMarker,
 }
 
 /// A machine with its software.
@@ -31,10 +33,14 @@ pub enum Span {
 pub struct Composition {
     /// Memory in bytes.
     pub memory: u64,
+    /// Harts.
+    pub harts: usize,
     /// What the firmware starts.
     pub kernel: Vec<u8>,
     /// Files of the initial archive: name and contents.
     pub archive: Vec<(&'static str, Vec<u8>)>,
+    /// An initial archive as it is, in place of one of those files.
+    pub initrd: Option<Vec<u8>>,
     /// Kernel command line.
     pub append: String,
     /// Entries of each hart's cache of the VEI map, if not the hardware's default.
@@ -60,8 +66,10 @@ impl Composition {
         let archive = files.iter().map(|(name, source)| Ok((*name, image(source)?))).collect::<Result<_, String>>()?;
         Ok(Composition {
             memory: HOST_MEMORY,
+            harts: HARTS,
             kernel: image("hyp")?,
             archive,
+            initrd: None,
             append,
             map_cache: None,
             disk: None,
@@ -75,8 +83,10 @@ impl Composition {
     pub fn bare(guest: &str, append: String, span: Span, insns_max: u64) -> Result<Composition, String> {
         Ok(Composition {
             memory: GUEST_MIB << 20,
+            harts: HARTS,
             kernel: image(guest)?,
             archive: Vec::new(),
+            initrd: None,
             append,
             map_cache: None,
             disk: None,

@@ -8,7 +8,7 @@ use rv_machine::report::Snapshot;
 use rv_machine::{Image, Limits, Machine, MachineConfig, Software, Stop};
 
 use super::case::Case;
-use super::compose::{Composition, HARTS, Span};
+use super::compose::{Composition, Span};
 use super::results::tail;
 use super::row::Measured;
 use crate::{archive, images};
@@ -46,7 +46,7 @@ pub(super) fn run(case: &Case) -> Result<(Measured, u64), String> {
     let composition = (case.experiment.compose)(case)?;
     let mut machine = machine(case, &composition)?;
     let begin = match composition.span {
-        Span::Kernel => Some(kernel_start(&mut machine)?),
+        Span::Kernel | Span::KernelToMarker => Some(kernel_start(&mut machine)?),
         Span::Markers | Span::AllMarkers => None,
     };
     let stop = machine.run(&Limits { max_insns: Some(composition.insns_max), slice: None });
@@ -57,6 +57,7 @@ pub(super) fn run(case: &Case) -> Result<(Measured, u64), String> {
         stop => return Err(format!("the machine ended with {stop:?}; its last words: {}", tail(&output))),
     }
     let (begin, end) = match begin {
+        Some(begin) if composition.span == Span::KernelToMarker => (begin, end_after(machine.snapshots())?),
         Some(begin) => (begin, machine.snapshot()),
         None => markers(machine.snapshots(), composition.span)?,
     };
@@ -70,11 +71,11 @@ pub(super) fn machine(case: &Case, composition: &Composition) -> Result<Machine,
     let config = Config { map_cache, ..Config::default() }.priced(&case.model);
     let build = || {
         let mut machine = Machine::new(MachineConfig {
-            harts: HARTS,
+            harts: composition.harts,
             memory: composition.memory,
             quantum: case.quantum,
             costs: (*case.model).clone(),
-            extensions: Haiov::machine(config, HARTS),
+            extensions: Haiov::machine(config, composition.harts),
             virtio: composition.disk.map(ram_disk).into_iter().collect(),
             ..MachineConfig::default()
         })?;
@@ -82,7 +83,7 @@ pub(super) fn machine(case: &Case, composition: &Composition) -> Result<Machine,
         machine.load(&Software {
             bios: Some(Image::parse("firmware", images::FIRMWARE.to_vec())?),
             kernel: Some(Image::parse("kernel", composition.kernel.clone())?),
-            initrd: (!files.is_empty()).then(|| archive::cpio(&files)),
+            initrd: composition.initrd.clone().or_else(|| (!files.is_empty()).then(|| archive::cpio(&files))),
             append: Some(composition.append.clone()),
         })?;
         Ok(machine)
@@ -109,6 +110,12 @@ fn kernel_start(machine: &mut Machine) -> Result<Snapshot, String> {
     Ok(machine.snapshot())
 }
 
+/// The first end marker's snapshot.
+fn end_after(snapshots: &[(u16, Snapshot)]) -> Result<Snapshot, String> {
+    let end = snapshots.iter().find(|(marker, _)| *marker == END);
+    end.map(|(_, snapshot)| snapshot.clone()).ok_or_else(|| "the software has not marked its end".to_owned())
+}
+
 /// The two snapshots between which is what is measured.
 fn markers(snapshots: &[(u16, Snapshot)], span: Span) -> Result<(Snapshot, Snapshot), String> {
     let all_of = |number| move |(_, (marker, _)): &(usize, &(u16, Snapshot))| *marker == number;
@@ -118,7 +125,7 @@ fn markers(snapshots: &[(u16, Snapshot)], span: Span) -> Result<(Snapshot, Snaps
     let after = |(index, _): &(usize, &(u16, Snapshot))| *index > first_begin;
     let (begin, end) = match span {
         Span::AllMarkers => (first_begin, marks().rfind(all_of(END)).ok_or_else(missing)?.0),
-        Span::Markers | Span::Kernel => {
+        Span::Markers | Span::Kernel | Span::KernelToMarker => {
             let end = marks().filter(after).find(all_of(END)).ok_or_else(missing)?.0;
             let begin = marks().take(end).rfind(all_of(BEGIN)).ok_or_else(missing)?.0;
             (begin, end)

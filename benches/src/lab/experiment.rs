@@ -77,6 +77,8 @@ pub struct Experiment {
     pub probe: Slice,
     /// Images that its cases are made of.
     pub images: &'static [&'static str],
+    /// Whether what it needs is there that is no part of the project; why not.
+    pub needs: fn() -> Result<(), String>,
     /// The machine of a case.
     pub compose: fn(&Case) -> Result<Composition, String>,
     /// Whether what was to be done was done; how much it was.

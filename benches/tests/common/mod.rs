@@ -60,7 +60,7 @@ impl Runner for Fake {
             serde_json::to_string(&latency).unwrap()
         );
         let peer = format!("#result {{\"who\":\"peer\",\"messages\":{OPS},\"bytes\":{}}}\n", OPS * case.size);
-        let lines = b"hello,world\n".repeat(if case.experiment.name == "uer" { case.size as usize } else { 0 });
+        let lines = b"hello,world\n".repeat(if case.workload.name == "print" { case.size as usize } else { 0 });
         let output = [lines, guest.repeat(guests as usize).into_bytes(), peer.into_bytes()].concat();
         Ok(Measured { output, report: end.since(&none), harts })
     }

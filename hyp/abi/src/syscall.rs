@@ -102,6 +102,10 @@ syscalls! {
     /// `(vcpu)`: the `VCPU_RUN` that is under way returns `Interrupted`, or the
     /// next one. Any thread of the process may call it.
     VCPU_KICK = 45;
+    /// `(ptr, len)` → bytes that are needed; so many as fit are written. The names
+    /// of the extensions that guests' harts have, as device trees write them, each
+    /// with a NUL behind it. None on a board whose device tree has no such list.
+    GUEST_EXTENSIONS = 46;
 
     /// `()` → handle of a new event, without bits.
     EVENT_CREATE = 48;

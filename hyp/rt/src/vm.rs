@@ -1,12 +1,15 @@
 //! Virtual machines: the handles of the KVM-shaped interface as Rust types.
 
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
 use core::ptr;
 
 use hyp_abi::error::Error;
 use hyp_abi::event::{IoEvent, IrqEvent};
 use hyp_abi::syscall::{
-    IO_EVENT, IRQ_EVENT, SET_GUEST_DEBUG, SET_HUEDELEG, SET_MEMORY_REGION, SET_UER, UER_EXIT, VCPU_CREATE,
-    VCPU_GET_REG, VCPU_INTERRUPT, VCPU_KICK, VCPU_RUN, VCPU_RUN_PAGE, VCPU_SET_REG, VM_CREATE,
+    GUEST_EXTENSIONS, IO_EVENT, IRQ_EVENT, SET_GUEST_DEBUG, SET_HUEDELEG, SET_MEMORY_REGION, SET_UER, UER_EXIT,
+    VCPU_CREATE, VCPU_GET_REG, VCPU_INTERRUPT, VCPU_KICK, VCPU_RUN, VCPU_RUN_PAGE, VCPU_SET_REG, VM_CREATE,
 };
 use hyp_abi::vm::{MemoryRegion, RunPage, UerFrame};
 
@@ -74,6 +77,18 @@ impl Vm {
         let page = unsafe { syscall(VCPU_RUN_PAGE, [handle.number(), 0, 0]) }?;
         Ok(Vcpu { handle, page: ptr::with_exposed_provenance_mut(page) })
     }
+}
+
+/// The names of the extensions that guests' harts have, as device trees write them.
+pub fn extensions() -> Result<Vec<String>> {
+    let ask = |bytes: &mut [u8]| {
+        // SAFETY: the kernel writes initialised bytes into the slice only.
+        unsafe { syscall(GUEST_EXTENSIONS, [bytes.as_mut_ptr() as usize, bytes.len(), 0]) }
+    };
+    let mut bytes = vec![0; ask(&mut [])?];
+    ask(&mut bytes)?;
+    let names = bytes.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+    Ok(names.map(|name| String::from_utf8_lossy(name).into_owned()).collect())
 }
 
 /// A virtual CPU. Not `Send`: it belongs to the thread that made it.

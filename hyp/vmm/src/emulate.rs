@@ -6,9 +6,10 @@ use hyp_abi::vm::MmioExit;
 use hyp_vmm::args::Args;
 use hyp_vmm::device::Devices;
 use hyp_vmm::device::sink::Sink;
+use hyp_vmm::marker;
 
+use crate::Result;
 use crate::guest::{Guest, Next};
-use crate::{Result, marker};
 
 /// Runs the guest until it powers off.
 // Apart from `main`, whose many values would take the registers that the loop needs.

@@ -10,11 +10,11 @@ use hyp_vmm::args::{Args, Completion, Device};
 use hyp_vmm::device::sink::Tally;
 use hyp_vmm::image::{Image, MEMORY};
 use hyp_vmm::sbi::{self, Done, Host};
-use hyp_vmm::tree;
+use hyp_vmm::shared_memory::SharedMemory;
+use hyp_vmm::{marker, tree};
 
-use crate::memory::SharedMemory;
 use crate::virtio::FIRST_VEIRQ;
-use crate::{Result, crew, marker};
+use crate::{Result, crew};
 
 /// The tree lies this far below the end of guest memory.
 const TREE_ROOM: u64 = 64 << 10;

@@ -11,8 +11,6 @@ extern crate alloc;
 mod crew;
 mod emulate;
 mod guest;
-mod marker;
-mod memory;
 mod peer;
 mod price;
 mod uer;

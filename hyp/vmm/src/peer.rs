@@ -11,7 +11,7 @@ use hyp_rt::process::Process;
 use hyp_vmm::args::Args;
 
 use crate::Result;
-use crate::memory::SharedMemory;
+use hyp_vmm::shared_memory::SharedMemory;
 
 /// The process.
 pub struct Peer {

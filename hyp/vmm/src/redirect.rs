@@ -2,13 +2,12 @@
 
 use ha_iov_ext::utinst;
 
-use crate::device::Devices;
-use crate::device::sink::Sink;
+use crate::device::Bus;
 
 /// Does the access that `utinst` tells of, at guest physical address `gpa`, between the devices and the guest's registers `x`. The result is
 /// by how much the guest's pc advances; `None` if no device answers, and then nothing has changed.
 #[inline]
-pub fn serve<S: Sink>(devices: &mut Devices<S>, x: &mut [u64; 32], utinst: u64, gpa: u64) -> Option<u64> {
+pub fn serve<B: Bus>(devices: &mut B, x: &mut [u64; 32], utinst: u64, gpa: u64) -> Option<u64> {
     if utinst::is_store(utinst) {
         devices.write(gpa, 1 << utinst::size_log2(utinst), x[utinst::store_register(utinst)])?;
     } else {
@@ -19,7 +18,7 @@ pub fn serve<S: Sink>(devices: &mut Devices<S>, x: &mut [u64; 32], utinst: u64, 
 
 // Apart, since it needs more registers kept than a store, which would have to save them too.
 #[inline(never)]
-fn load<S: Sink>(devices: &mut Devices<S>, x: &mut [u64; 32], utinst: u64, gpa: u64) -> Option<()> {
+fn load<B: Bus>(devices: &mut B, x: &mut [u64; 32], utinst: u64, gpa: u64) -> Option<()> {
     let value = devices.read(gpa, 1 << utinst::size_log2(utinst))?;
     x[utinst::load_register(utinst)] = utinst::extended(utinst, value);
     // The load may have gone to the place of x0, which a store reads.
@@ -30,7 +29,7 @@ fn load<S: Sink>(devices: &mut Devices<S>, x: &mut [u64; 32], utinst: u64, gpa: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::device::{UART, uart16550::Uart16550};
+    use crate::device::{Devices, UART, uart16550::Uart16550};
 
     const SCR: u64 = UART + 7;
     /// funct3 of the loads: mnemonic, bytes, whether they extend the sign.

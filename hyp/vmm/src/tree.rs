@@ -84,11 +84,11 @@ fn cpus(fdt: &mut FdtWriter, timebase: u32) -> Result<(), Error> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::collections::BTreeMap;
 
     /// Properties by path, read as the Devicetree Specification (5.4) lays them out.
-    fn properties(tree: &[u8]) -> BTreeMap<String, Vec<u8>> {
+    pub(crate) fn properties(tree: &[u8]) -> BTreeMap<String, Vec<u8>> {
         let word = |at: usize| u32::from_be_bytes(tree[at..at + 4].try_into().unwrap()) as usize;
         let text = |at: usize| String::from_utf8(tree[at..].iter().copied().take_while(|c| *c != 0).collect()).unwrap();
         assert_eq!((word(0), word(4)), (0xd00d_feed, tree.len()));
@@ -117,7 +117,7 @@ mod tests {
         found
     }
 
-    fn cells(numbers: &[u32]) -> Vec<u8> {
+    pub(crate) fn cells(numbers: &[u32]) -> Vec<u8> {
         numbers.iter().flat_map(|number| number.to_be_bytes()).collect()
     }
 

@@ -70,6 +70,7 @@ pub static HCS: Experiment = Experiment {
         banks: &[1],
     },
     images: &["hyp", "vmm", "block", "backend", "work"],
+    needs: || Ok(()),
     compose,
     check: |case, output| super::vei::check(case, output, false),
 };

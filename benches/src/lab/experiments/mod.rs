@@ -1,6 +1,7 @@
 //! The experiments: one file each, one row here.
 
 pub mod hcs;
+pub mod linux;
 pub mod price;
 pub mod uer;
 pub mod vei;
@@ -9,7 +10,7 @@ use super::experiment::Experiment;
 use crate::images;
 
 /// All experiments, in the order of `lab all`.
-pub static ALL: &[&Experiment] = &[&uer::UER, &vei::VEI, &hcs::HCS, &price::PRICE];
+pub static ALL: &[&Experiment] = &[&uer::UER, &vei::VEI, &hcs::HCS, &linux::LINUX, &price::PRICE];
 
 /// The experiment of this name.
 pub fn find(name: &str) -> Option<&'static Experiment> {

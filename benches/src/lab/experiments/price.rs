@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use rv_isa::asm::{self, A0, A1, A2, A6, A7, S0, S1, S2, S3, T0, T1, T2, ZERO};
 
 use crate::lab::case::Case;
-use crate::lab::compose::{Composition, GUEST_MIB, HOST_MEMORY, Span, image};
+use crate::lab::compose::{Composition, GUEST_MIB, HARTS, HOST_MEMORY, Span, image};
 use crate::lab::experiment::{Experiment, Metric, Slice, Workload};
 use crate::lab::mechanism::{EMULATE, Mechanism, UER, VHOST, VHOST_USER, VHOST_USER_HCS, VHOST_VEI};
 use crate::lab::results::{self, Outcome};
@@ -31,6 +31,7 @@ pub static PRICE: Experiment = Experiment {
     quick: &[Slice { workloads: &NAMES, sizes: &[200], ..NOTHING }],
     probe: Slice { workloads: &[LOOP, IN_TURN], sizes: &[200], ..NOTHING },
     images: &["hyp", "vmm"],
+    needs: || Ok(()),
     compose,
     check,
 };
@@ -301,8 +302,10 @@ fn compose(case: &Case) -> Result<Composition, String> {
     }
     Ok(Composition {
         memory: HOST_MEMORY,
+        harts: HARTS,
         kernel: image("hyp")?,
         archive: vec![("vmm", image("vmm")?), ("guest", guest(operation, case.size))],
+        initrd: None,
         append,
         disk: None,
         map_cache: case.options.map_cache.or(*map_cache),

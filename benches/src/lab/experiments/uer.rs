@@ -11,7 +11,8 @@ use crate::lab::mechanism::{BARE, EMULATE, UER as UER_MECHANISM};
 use crate::lab::results::{Outcome, tail};
 use crate::lab::row::Work;
 
-const LINE: &[u8] = b"hello,world\n";
+/// A line.
+pub const LINE: &[u8] = b"hello,world\n";
 
 /// The experiment.
 pub static UER: Experiment = Experiment {
@@ -28,6 +29,7 @@ pub static UER: Experiment = Experiment {
     quick: &[Slice { workloads: &["print"], sizes: &[1_000], ..NOTHING }],
     probe: Slice { workloads: &["print"], sizes: &[1_000], ..NOTHING },
     images: &["hyp", "vmm", "console"],
+    needs: || Ok(()),
     compose: compose::console,
     check,
 };
@@ -42,7 +44,8 @@ fn check(case: &Case, output: &[u8]) -> Result<Outcome, String> {
     Ok(Outcome { work, ..Outcome::default() })
 }
 
-fn lines(output: &[u8], size: u64) -> Result<(), String> {
+/// Whether so many lines have arrived, in one piece and once.
+pub fn lines(output: &[u8], size: u64) -> Result<(), String> {
     // The host's console may return the carriage; the guest does not.
     let text: Vec<u8> = output.iter().copied().filter(|byte| *byte != b'\r').collect();
     let first = text.windows(LINE.len()).position(|window| window == LINE);

@@ -50,6 +50,7 @@ pub static VEI: Experiment = Experiment {
         ..NOTHING
     },
     images: &["hyp", "vmm", "net", "peer", "backend"],
+    needs: || Ok(()),
     compose,
     check: |case, output| check(case, output, true),
 };

@@ -128,6 +128,8 @@ pub const HSTATUS_VSXL_64: u64 = 2 << 32;
 
 /// `henvcfg` bits for the guest: STCE, PBMTE, ADUE, and the cache block ones.
 pub const HENVCFG_STCE: u64 = 1 << 63;
+/// `henvcfg.PBMTE`.
+pub const HENVCFG_PBMTE: u64 = 1 << 62;
 /// `henvcfg.ADUE`.
 pub const HENVCFG_ADUE: u64 = 1 << 61;
 /// `henvcfg.CBZE | CBCFE | CBIE` (flush).

@@ -18,7 +18,7 @@ use crate::mm::{frame, kernel_map};
 use crate::sched::{self, hart::Hart, hart::set_harts, thread::Thread, timer};
 use crate::sync::Once;
 use crate::trap::entry::trap_vector;
-use crate::vm::{hardware, uer};
+use crate::vm::{extensions, hardware, uer};
 use crate::{console, csr_write, disk, init, log, power, vei};
 
 static ARGUMENTS: Once<String> = Once::new();
@@ -42,6 +42,7 @@ extern "C" fn boot_main(hartid: usize, device_tree: usize) -> ! {
     timer::configure(board.timebase, board.has_sstc);
     assert!(board.has_hypervisor, "the harts have no H extension (QEMU: -cpu rv64,h=true)");
     hardware::probe();
+    extensions::set(&fdt);
     ARGUMENTS.set(String::from(board.arguments));
     initrd::set(board.initrd);
     let harts = smp::make_harts(&board, hartid);

@@ -16,7 +16,7 @@ use crate::sched::current;
 use crate::syscall::process;
 use crate::vm::line::{Hsm, request};
 use crate::vm::vcpu::Vcpu;
-use crate::vm::{Vm, uer};
+use crate::vm::{Vm, extensions, uer};
 
 pub fn create_vm() -> Result<usize, Error> {
     frame::admit()?;
@@ -164,6 +164,12 @@ pub fn irq_event(vm: usize, spec: usize) -> Result<(), Error> {
     let vm = process.vm(vm)?;
     let spec: IrqEvent = user::read_value(process, UserVirt(spec))?;
     vm.change_irq_event(&spec, process.event(spec.event as usize)?)
+}
+
+pub fn extensions(start: usize, len: usize) -> Result<usize, Error> {
+    let names = extensions::names().as_bytes();
+    user::write(process()?, UserVirt(start), &names[..names.len().min(len)])?;
+    Ok(names.len())
 }
 
 pub fn set_uer(vm: usize, gpa: usize, size: usize) -> Result<(), Error> {

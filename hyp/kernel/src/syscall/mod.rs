@@ -67,6 +67,7 @@ fn dispatch(call: usize, [a0, a1, a2]: [usize; 3]) -> Result<usize, Error> {
         number::UNMAP => memory::unmap(a0, a1).map(done),
         number::FILE_MAP => memory::file_map(a0, a1, a2).map(done),
         number::VM_CREATE..=number::VCPU_KICK => dispatch_machine(call, [a0, a1, a2]),
+        number::GUEST_EXTENSIONS => machine::extensions(a0, a1),
         number::EVENT_CREATE => ipc::create_event(),
         number::EVENT_SIGNAL => ipc::signal_event(a0, a1).map(done),
         number::EVENT_WAIT => ipc::wait_event(a0, a1),

@@ -4,11 +4,11 @@
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::arch::csr::{
-    ATP_MODE_SV39, HENVCFG_ADUE, HENVCFG_CBO, HENVCFG_STCE, HGATP_VMID_MASK, HGATP_VMID_SHIFT, HSTATUS_VSXL_64,
-    HSTATUS_VTW, INT_VSEI, INT_VSSI, INT_VSTI, cause,
+    ATP_MODE_SV39, HENVCFG_ADUE, HENVCFG_CBO, HENVCFG_PBMTE, HENVCFG_STCE, HGATP_VMID_MASK, HGATP_VMID_SHIFT,
+    HSTATUS_VSXL_64, HSTATUS_VTW, INT_VSEI, INT_VSSI, INT_VSTI, cause,
 };
 use crate::sync::SpinLock;
-use crate::vm::uer;
+use crate::vm::{uer, world_switch};
 use crate::{arch, csr_read, csr_write};
 
 /// `hstatus` outside of guests: what holds for V=1 may stay, SPV and HUR not.
@@ -30,6 +30,13 @@ const HEDELEG: u64 = 1 << 0
 /// about its users.
 const COUNTERS: u64 = 7;
 
+/// `hstateen0.ENVCFG`: guests have `senvcfg`, which is switched. Nothing else that this register is about is.
+const HSTATEEN_ENVCFG: u64 = 1 << 62;
+
+/// Whether the harts have `hstateen0` (Smstateen).
+static HAS_HSTATEEN: AtomicBool = AtomicBool::new(false);
+/// What `henvcfg` keeps of what was written.
+static HENVCFG: AtomicU64 = AtomicU64::new(0);
 static GUEST_HAS_SSTC: AtomicBool = AtomicBool::new(false);
 static VMID_MAX: AtomicU64 = AtomicU64::new(0);
 /// VMIDs in use, one bit each. 0 is never given to a VM.
@@ -44,7 +51,10 @@ pub fn init_hart() {
     csr_write!("hcounteren", COUNTERS);
     csr_write!("scounteren", COUNTERS);
     csr_write!("htimedelta", 0);
-    csr_write!("henvcfg", HENVCFG_STCE | HENVCFG_ADUE | HENVCFG_CBO);
+    csr_write!("henvcfg", HENVCFG_STCE | HENVCFG_PBMTE | HENVCFG_ADUE | HENVCFG_CBO);
+    if HAS_HSTATEEN.load(Ordering::Relaxed) {
+        csr_write!("0x60c", HSTATEEN_ENVCFG); // hstateen0
+    }
     csr_write!("hvip", 0);
     csr_write!("hgatp", 0);
     uer::init_hart();
@@ -53,7 +63,9 @@ pub fn init_hart() {
 /// Finds out what the boot hart has; all harts are taken to be alike.
 pub fn probe() {
     uer::probe();
+    HAS_HSTATEEN.store(world_switch::has_hstateen(), Ordering::Relaxed);
     init_hart();
+    HENVCFG.store(csr_read!("henvcfg"), Ordering::Relaxed);
     GUEST_HAS_SSTC.store(csr_read!("henvcfg") & HENVCFG_STCE != 0, Ordering::Relaxed);
     csr_write!("hgatp", ATP_MODE_SV39 | HGATP_VMID_MASK << HGATP_VMID_SHIFT);
     VMID_MAX.store(csr_read!("hgatp") >> HGATP_VMID_SHIFT & HGATP_VMID_MASK, Ordering::Relaxed);
@@ -65,6 +77,16 @@ pub fn probe() {
 #[inline]
 pub fn guest_has_sstc() -> bool {
     GUEST_HAS_SSTC.load(Ordering::Relaxed)
+}
+
+/// Whether the hardware sets accessed and dirty bits of guests' page tables.
+pub fn guest_has_svadu() -> bool {
+    HENVCFG.load(Ordering::Relaxed) & HENVCFG_ADUE != 0
+}
+
+/// Whether guests' page tables may say what kind of memory pages are.
+pub fn guest_has_svpbmt() -> bool {
+    HENVCFG.load(Ordering::Relaxed) & HENVCFG_PBMTE != 0
 }
 
 /// Whether VMIDs tell the translations of VMs apart.

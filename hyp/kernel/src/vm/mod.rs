@@ -7,10 +7,12 @@
 //!   signal events
 //! - `world_switch`: in and out of the guest
 //! - `run`: the run loop; `exit`: what is done with each exit; `mmio`, `sbi`
+//! - `hardware`, `extensions`: what the machine has for guests
 //! - `uer`: what HA-IOV's user-level exception redirection adds
 
 pub mod context;
 pub mod exit;
+pub mod extensions;
 pub mod gstage;
 pub mod hardware;
 pub mod io_event;

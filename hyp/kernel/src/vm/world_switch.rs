@@ -68,6 +68,13 @@ global_asm!(
     "    li    a1, 0",
     "    ret",
 
+    // And hstateen0, the sign of Smstateen.
+    ".global probe_hstateen",
+    "probe_hstateen:",
+    "    csrr  a0, 0x60c",
+    "    li    a1, 0",
+    "    ret",
+
     // Instructions of the kernel that may trap, and where to go on then.
     ".section .rodata.fixups, \"a\"",
     ".balign 8",
@@ -77,6 +84,7 @@ global_asm!(
     "    .quad probe_huectl, fetch_guest_code_failed",
     "    .quad probe_hveictl, fetch_guest_code_failed",
     "    .quad probe_husave, fetch_guest_code_failed",
+    "    .quad probe_hstateen, fetch_guest_code_failed",
 
     HUECTL = const super::uer::HUECTL,
     HVEICTL = const crate::vei::regs::HVEICTL,
@@ -160,7 +168,8 @@ unsafe extern "C" {
     fn probe_huectl() -> Checked;
     fn probe_hveictl() -> Checked;
     fn probe_husave() -> Checked;
-    static fixups: [[usize; 2]; 4];
+    fn probe_hstateen() -> Checked;
+    static fixups: [[usize; 2]; 5];
 }
 
 /// Where the kernel goes on after a trap at `pc`, if it was ready for one.
@@ -186,6 +195,12 @@ pub fn has_hveictl() -> bool {
 pub fn has_husave() -> bool {
     // SAFETY: as above.
     unsafe { probe_husave() }.failed == 0
+}
+
+/// Whether it has Smstateen.
+pub fn has_hstateen() -> bool {
+    // SAFETY: as above.
+    unsafe { probe_hstateen() }.failed == 0
 }
 
 /// The instruction at a guest's pc, as the guest itself would fetch it. Only

@@ -35,6 +35,11 @@ impl Fifo {
         Some(byte)
     }
 
+    /// Bytes that are in.
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
     /// Whether nothing is in.
     pub const fn is_empty(&self) -> bool {
         self.len == 0

@@ -18,7 +18,16 @@ pub const VIRTIO: u64 = 0x1000_1000;
 /// Bytes of the page that is the slot's.
 pub const VIRTIO_SIZE: u64 = 0x1000;
 
-/// All devices of a guest.
+/// What answers a guest's accesses, whichever way they come.
+pub trait Bus {
+    /// Reads `len` bytes at guest physical address `gpa`; `None` if no device answers there.
+    fn read(&mut self, gpa: u64, len: u32) -> Option<u64>;
+
+    /// Writes the low `len` bytes of `value`; `None` if no device answers there.
+    fn write(&mut self, gpa: u64, len: u32, value: u64) -> Option<()>;
+}
+
+/// All devices of a guest of the lab.
 pub struct Devices<S> {
     /// The serial port.
     pub uart: Uart16550<S>,
@@ -66,6 +75,18 @@ impl<S: Sink> Devices<S> {
             }
             _ => (uart < UART_SIZE).then(|| self.uart.write(uart, len, value)),
         }
+    }
+}
+
+impl<S: Sink> Bus for Devices<S> {
+    #[inline(always)]
+    fn read(&mut self, gpa: u64, len: u32) -> Option<u64> {
+        Devices::read(self, gpa, len)
+    }
+
+    #[inline(always)]
+    fn write(&mut self, gpa: u64, len: u32, value: u64) -> Option<()> {
+        Devices::write(self, gpa, len, value)
     }
 }
 

@@ -7,7 +7,7 @@ use rv_virtio::transport::mmio::offsets::INTERRUPT_STATUS;
 use rv_virtio::transport::mmio::{Effect, Identity, QUEUES_MAX, Registers};
 
 /// Whoever serves the queues of a device.
-pub trait Backing {
+pub trait Backing: Send {
     /// A queue is ready, and the driver too: serve it from now on.
     ///
     /// # Errors
@@ -88,6 +88,16 @@ impl Slot {
         }
     }
 
+    /// Buffers were used, and the driver is to be told by the line.
+    pub fn raise(&mut self) {
+        self.registers.raise_used();
+    }
+
+    /// Whether the device's own interrupt line is up.
+    pub fn interrupts(&self) -> bool {
+        self.registers.interrupt_line()
+    }
+
     fn kick(&mut self, index: u16) -> Result<(), Broken> {
         if self.registers.is_live() { self.backing.kick(index) } else { Ok(()) }
     }
@@ -116,8 +126,7 @@ impl Slot {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
-    use std::rc::Rc;
+    use std::sync::{Arc, Mutex};
 
     use rv_virtio::features::VERSION_1;
     use rv_virtio::queue::QueueConfig;
@@ -126,15 +135,15 @@ mod tests {
     use super::{Backing, Broken, Slot};
 
     #[derive(Clone, Default)]
-    struct Log(Rc<RefCell<Vec<String>>>);
+    struct Log(Arc<Mutex<Vec<String>>>);
 
     impl Log {
         fn add(&self, text: String) {
-            self.0.borrow_mut().push(text);
+            self.0.lock().unwrap().push(text);
         }
 
         fn take(&self) -> Vec<String> {
-            std::mem::take(&mut *self.0.borrow_mut())
+            std::mem::take(&mut *self.0.lock().unwrap())
         }
     }
 

@@ -108,6 +108,12 @@ impl<S: Sink> Uart16550<S> {
         self.lsr |= if self.receiver.push(byte, depth) { LSR_READY } else { LSR_OVERRUN };
     }
 
+    /// Bytes that can be received before one is lost.
+    pub fn receive_room(&self) -> usize {
+        let depth = if self.has_fifo { Fifo::DEPTH } else { 1 };
+        depth.saturating_sub(self.receiver.len())
+    }
+
     /// Reads any register. They are one byte wide: of wider accesses the other bytes are 0.
     pub fn read(&mut self, offset: u64, _len: u32) -> u64 {
         let value = match (offset, self.lcr & LCR_DLAB != 0) {
@@ -164,6 +170,13 @@ impl<S: Sink> Uart16550<S> {
             self.lsr &= !LSR_READY;
         }
         byte.unwrap_or(0)
+    }
+
+    /// Whether the interrupt line is up.
+    pub fn interrupts(&self) -> bool {
+        let line = self.ier & IER_LINE != 0 && self.lsr & LSR_OVERRUN != 0;
+        let received = self.ier & IER_RECEIVED != 0 && self.lsr & LSR_READY != 0;
+        line || received || self.ier & IER_EMPTY != 0 && self.empty_pending
     }
 
     /// The pending interrupt of the highest priority. Telling of an empty transmitter takes that back.

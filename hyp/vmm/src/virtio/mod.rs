@@ -31,8 +31,8 @@ use rv_virtio::transport::mmio::Identity;
 use rv_virtio::transport::mmio::offsets::QUEUE_NOTIFY;
 
 use crate::guest::Guest;
-use crate::memory::SharedMemory;
 use crate::{Result, crew, peer};
+use hyp_vmm::shared_memory::SharedMemory;
 
 /// VEIRQ of queue 0; the others follow.
 pub const FIRST_VEIRQ: u32 = 1;

@@ -37,6 +37,8 @@ pub enum LabCommand {
     Vei(RunArgs),
     /// A guest's disk traffic: a polling backend process against one that hardware wakes.
     Hcs(RunArgs),
+    /// Debian's Linux as the guest: trap and emulate against user-level exception redirection.
+    Linux(RunArgs),
     /// All experiments, and prices.
     All(RunArgs),
     /// Prices of single operations: exits, redirections, sends, swaps.
@@ -135,6 +137,9 @@ pub struct SelectArgs {
     /// HCS profiles: 1 banks the guest's registers, 0 leaves them to the handler.
     #[arg(long, value_name = "0|1", value_delimiter = ',', value_parser = clap::value_parser!(u8).range(0..=1))]
     pub bank: Vec<u8>,
+    /// Debian's kernel and programs, for experiment linux; else in target/debian, where `cargo xtask debian` leaves them.
+    #[arg(long, value_name = "DIR")]
+    pub linux: Option<PathBuf>,
     /// Seed of everything random in the guests.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,

@@ -25,6 +25,7 @@ pub fn lab(args: &LabArgs) -> Result<ExitCode> {
         LabCommand::Vei(run) => experiment(&["vei"], &run.select, &run.output),
         LabCommand::Hcs(run) => experiment(&["hcs"], &run.select, &run.output),
         LabCommand::Price(run) => experiment(&["price"], &run.select, &run.output),
+        LabCommand::Linux(run) => experiment(&["linux"], &run.select, &run.output),
         LabCommand::All(run) => {
             let names: Vec<&str> = experiments::ALL.iter().map(|experiment| experiment.name).collect();
             experiment(&names, &run.select, &run.output)
@@ -62,9 +63,11 @@ fn list() -> String {
 /// Why the experiment can't be run, if it can't.
 fn unavailable(experiment: &Experiment) -> Option<String> {
     let missing = experiments::missing_images(experiment);
-    let names = missing.join(", ");
-    (!missing.is_empty())
-        .then(|| format!("experiment {} can't be run: this build has no image {names}", experiment.name))
+    let reason = match missing.is_empty() {
+        true => (experiment.needs)().err()?,
+        false => format!("this build has no image {}", missing.join(", ")),
+    };
+    Some(format!("experiment {} can't be run: {reason}", experiment.name))
 }
 
 /// The models by name or file; `otherwise` if none is named.
@@ -111,6 +114,9 @@ fn narrowed(selection: &Selection, experiment: &Experiment) -> Option<Selection>
 }
 
 fn experiment(names: &[&str], select: &SelectArgs, output: &OutputArgs) -> Result<ExitCode> {
+    if let Some(folder) = &select.linux {
+        experiments::linux::use_folder(folder.clone());
+    }
     let selection = selection(select, models(select, &["flat", "default", "linux"])?);
     let mut cases = Vec::new();
     for experiment in names.iter().filter_map(|name| experiments::find(name)) {

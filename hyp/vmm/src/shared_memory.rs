@@ -1,4 +1,4 @@
-//! Memory that the monitor shares with others: guests, the kernel's workers, backend processes.
+//! Memory that a monitor shares with others: guests, the kernel's workers, backend processes.
 
 use core::ptr;
 

@@ -1,0 +1,102 @@
+//! A Linux kernel as its build leaves it (`arch/riscv/boot/Image`), and where it and its initial archive go.
+//!
+//! The header: Linux, `Documentation/arch/riscv/boot-image-header.rst`.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+
+use crate::image::MEMORY;
+
+/// Offsets of the header's fields.
+const TEXT_OFFSET: usize = 8;
+const IMAGE_SIZE: usize = 16;
+const FLAGS: usize = 24;
+const MAGIC: usize = 56;
+const HEADER: usize = 64;
+/// "RSC\x05".
+const MAGIC_WORD: [u8; 4] = *b"RSC\x05";
+/// Bit 0 of the flags: the kernel is big-endian.
+const BIG_ENDIAN: u64 = 1;
+/// A kernel begins at a multiple of this (`arch/riscv` boot.rst, "Kernel location"), and so does the archive.
+const ALIGN: u64 = 2 << 20;
+
+/// Where things go, as offsets in guest memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// The kernel, which begins with its first instruction.
+    pub kernel: u64,
+    /// The initial archive.
+    pub initrd: u64,
+}
+
+impl Placement {
+    /// Guest physical address of the kernel's first instruction.
+    pub fn entry(&self) -> u64 {
+        MEMORY + self.kernel
+    }
+}
+
+/// Finds places for `kernel` and an initial archive of `initrd` bytes in the first `room` bytes of guest memory.
+///
+/// # Errors
+/// It is no kernel, or there is no room.
+pub fn place(kernel: &[u8], initrd: u64, room: u64) -> Result<Placement, String> {
+    let header = kernel.get(..HEADER).filter(|header| header[MAGIC..MAGIC + 4] == MAGIC_WORD);
+    let header = header
+        .ok_or_else(|| "it is no Linux Image for RISC-V (a compressed one must be unpacked first)".to_string())?;
+    let field = |at: usize| header[at..at + 8].iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte));
+    if field(FLAGS) & BIG_ENDIAN != 0 {
+        return Err("it is a big-endian kernel".to_string());
+    }
+    let (at, size) = (field(TEXT_OFFSET), field(IMAGE_SIZE).max(kernel.len() as u64));
+    if !at.is_multiple_of(ALIGN) {
+        return Err(format!("its offset in memory, {at:#x}, is no multiple of {ALIGN:#x}"));
+    }
+    let initrd_at = at.checked_add(size).and_then(|end| end.checked_next_multiple_of(ALIGN));
+    let end = initrd_at.and_then(|start| start.checked_add(initrd));
+    match (initrd_at, end) {
+        (Some(start), Some(end)) if end <= room => Ok(Placement { kernel: at, initrd: start }),
+        _ => {
+            Err(format!("{size:#x} bytes at {at:#x}, with {initrd:#x} of an initial archive, don't fit into {room:#x}"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOM: u64 = 64 << 20;
+
+    fn image(offset: u64, size: u64, flags: u64) -> Vec<u8> {
+        let mut image = vec![0; 128];
+        for (at, value) in [(TEXT_OFFSET, offset), (IMAGE_SIZE, size), (FLAGS, flags)] {
+            image[at..at + 8].copy_from_slice(&value.to_le_bytes());
+        }
+        image[MAGIC..MAGIC + 4].copy_from_slice(&MAGIC_WORD);
+        image
+    }
+
+    #[test]
+    fn the_archive_goes_behind_all_that_the_kernel_takes() {
+        let placed = place(&image(2 << 20, (5 << 20) + 1, 0), 1000, ROOM).unwrap();
+        assert_eq!(placed, Placement { kernel: 2 << 20, initrd: 8 << 20 });
+        assert_eq!(placed.entry(), 0x8020_0000);
+        assert_eq!(place(&image(0, 0, 0), 0, ROOM).unwrap(), Placement { kernel: 0, initrd: 2 << 20 });
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let error = |image: &[u8], initrd| place(image, initrd, ROOM).unwrap_err();
+        assert!(error(b"", 0).contains("no Linux Image"));
+        assert!(error(&[0; 128], 0).contains("no Linux Image"));
+        assert!(error(&image(0, 0, 0)[..63], 0).contains("no Linux Image"));
+        assert!(error(&image(0, 0, BIG_ENDIAN), 0).contains("big-endian"));
+        assert!(error(&image(0x1000, 0, 0), 0).contains("no multiple"));
+        for (offset, size, initrd) in
+            [(ROOM, 1, 0), (0, ROOM, 1), (0, u64::MAX, 0), (0, 0, u64::MAX), (0u64.wrapping_sub(ALIGN), 8, 0)]
+        {
+            assert!(error(&image(offset, size, 0), initrd).contains("don't fit"), "{offset:#x} {size:#x} {initrd:#x}");
+        }
+    }
+}
