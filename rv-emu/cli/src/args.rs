@@ -6,8 +6,9 @@ mod lab;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use rv_isa::IsaSet;
+use rv_machine::Aia;
 
 pub use conformance::{ConformanceArgs, ConformanceCommand, ElfArgs, EmitArgs, SuiteArgs};
 pub use drive::DriveArg;
@@ -102,6 +103,12 @@ pub struct MachineArgs {
     /// extensions may follow. `rv-emu isa` lists them.
     #[arg(long, value_name = "ISA", default_value = "default", value_parser = isa)]
     pub isa: IsaSet,
+    /// Interrupt controllers: a PLIC, an APLIC, or an APLIC and IMSICs (which give the harts Smaia and Ssaia).
+    #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
+    pub aia: AiaArg,
+    /// Guest interrupt files of each hart, 0 to 63; with --aia aplic-imsic.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=63))]
+    pub aia_guests: u8,
     /// Cost model: flat, default, linux, or a TOML file.
     #[arg(long, value_name = "MODEL", default_value = "default")]
     pub cost_model: String,
@@ -115,6 +122,33 @@ pub struct MachineArgs {
     /// cost model's time, or none with `instant`; a disk in memory takes none, and is gone at the end. A comma in PATH is doubled.
     #[arg(long = "drive", value_name = "WORDS", value_parser = DriveArg::parse)]
     pub drives: Vec<DriveArg>,
+}
+
+impl MachineArgs {
+    /// The interrupt controllers.
+    ///
+    /// # Errors
+    /// If there are guest interrupt files without IMSICs to have them.
+    pub fn interrupts(&self) -> Result<Aia, String> {
+        match (self.aia, self.aia_guests) {
+            (AiaArg::AplicImsic, guests) => Ok(Aia::AplicImsic { guests }),
+            (_, 1..) => Err("--aia-guests needs --aia aplic-imsic: guest interrupt files are an IMSIC's".to_owned()),
+            (AiaArg::Aplic, 0) => Ok(Aia::Aplic),
+            (AiaArg::None, 0) => Ok(Aia::None),
+        }
+    }
+}
+
+/// Parts of the Advanced Interrupt Architecture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum AiaArg {
+    /// A PLIC.
+    #[default]
+    None,
+    /// An APLIC, which signals harts by lines.
+    Aplic,
+    /// An APLIC, which sends messages to IMSICs.
+    AplicImsic,
 }
 
 /// Options of `isa`.
