@@ -66,6 +66,7 @@ impl Tree {
 
     fn write_files(&self, fdt: &mut FdtWriter, phandle: u32, external: u32, guest_bits: u32) -> Result<(), Error> {
         fdt.property_u32("#interrupt-cells", 0)?;
+        fdt.property_u32("#address-cells", 0)?;
         fdt.property_null("interrupt-controller")?;
         fdt.property_null("msi-controller")?;
         fdt.property_u32("#msi-cells", 0)?;
