@@ -30,7 +30,7 @@ pub const GUESTS_MAX: u8 = imsic::GUESTS_MAX;
 /// The board's interrupt controllers.
 pub(crate) enum Interrupts {
     Plic(Plic),
-    Aplic(Aplic),
+    Aplic(Box<Aplic>),
     Messages(Box<Messages>),
 }
 
@@ -48,7 +48,7 @@ impl Interrupts {
     pub(crate) fn new(aia: Aia, harts: usize, wire_cycles: u64) -> Option<Interrupts> {
         Some(match aia {
             Aia::None => Interrupts::Plic(Plic::new(2 * harts)?),
-            Aia::Aplic => Interrupts::Aplic(Aplic::direct(harts)?),
+            Aia::Aplic => Interrupts::Aplic(Box::new(Aplic::direct(harts)?)),
             Aia::AplicImsic { guests } => Interrupts::Messages(Box::new(Messages {
                 aplic: Aplic::msi(harts, guests, IMSIC_MACHINE_BASE, IMSIC_SUPERVISOR_BASE),
                 machine: Imsic::new(harts, 0, wire_cycles)?,
@@ -75,7 +75,9 @@ impl Interrupts {
         let domain = if part == Part::AplicSupervisor { aplic::SIZE } else { 0 };
         match (self, part) {
             (Interrupts::Plic(plic), Part::Plic) => Some((plic, offset)),
-            (Interrupts::Aplic(aplic), Part::AplicMachine | Part::AplicSupervisor) => Some((aplic, domain + offset)),
+            (Interrupts::Aplic(aplic), Part::AplicMachine | Part::AplicSupervisor) => {
+                Some((aplic.as_mut(), domain + offset))
+            }
             (Interrupts::Messages(all), Part::AplicMachine | Part::AplicSupervisor) => {
                 Some((&mut all.aplic, domain + offset))
             }

@@ -116,12 +116,12 @@ fn virtual_unless(allowed: bool) -> Result<(), Refusal> {
 
 /// A register of an interrupt file exists on RV64: of the arrays, every other one.
 fn file_register(select: u64) -> bool {
-    FILES.contains(&select) && (select < ARRAYS || select % 2 == 0)
+    FILES.contains(&select) && (select < ARRAYS || select.is_multiple_of(2))
 }
 
 /// A window on the hart's own registers has something to show.
 fn window(state: &HartState, select: u64) -> bool {
-    PRIORITIES.contains(&select) && select % 2 == 0 || state.imsic.is_some() && file_register(select)
+    PRIORITIES.contains(&select) && select.is_multiple_of(2) || state.imsic.is_some() && file_register(select)
 }
 
 fn machine_window_gate(state: &HartState) -> Result<(), Refusal> {
