@@ -22,7 +22,7 @@ use rv_isa::{Isa, IsaSet};
 use crate::elf::{Segment, executable};
 use case::Case;
 pub use chapters::haiov::rules;
-use chapters::{Chapter, all, extension, ratified};
+use chapters::{Chapter, all, extension, imsic, ratified};
 
 /// Cases of one chapter in one mode: one program.
 pub struct Group {
@@ -77,6 +77,11 @@ pub fn suite_beside_haiov(isa: IsaSet) -> Vec<Group> {
 /// The chapters on HA-IOV itself. They need the H extension.
 pub fn suite_of_haiov(isa: IsaSet) -> Vec<Group> {
     if isa.has(Isa::H) { groups(extension(isa), isa, true) } else { Vec::new() }
+}
+
+/// The chapter on IMSICs, for a machine whose first hart has one with three guest interrupt files, at the addresses of QEMU's `virt`.
+pub fn suite_of_imsic(isa: IsaSet) -> Vec<Group> {
+    groups(imsic(isa), isa, false)
 }
 
 /// The numbers of HA-IOV's CSRs, as its manual has them.

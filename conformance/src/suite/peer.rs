@@ -54,6 +54,18 @@ impl Peer {
         Ok(Peer { version, isa, program, args })
     }
 
+    /// The same with IMSICs of three guest interrupt files. QEMU knows Smaia and Ssaia as an option of the machine.
+    ///
+    /// # Errors
+    /// As [`Peer::qemu`].
+    pub fn qemu_with_imsic(program: &Path) -> Result<Peer> {
+        let mut peer = Peer::qemu(program)?;
+        peer.isa = peer.isa.with(Isa::Smaia).closed();
+        let machine = peer.args.iter_mut().filter(|arg| *arg == "virt");
+        machine.for_each(|arg| "virt,aia=aplic-imsic,aia-guests=3".clone_into(arg));
+        Ok(peer)
+    }
+
     /// A Spike.
     ///
     /// # Errors

@@ -255,6 +255,15 @@ fn standing(handlers: &Handlers) -> Vec<(IsaSet, u16, u64)> {
         all.push((with(Isa::Smstateen), csr::MSTATEEN0 + index, u64::MAX));
         all.push((h.with(Isa::Ssstateen), csr::HSTATEEN0 + index, u64::MAX));
     }
+    let (machine, supervisor) = (with(Isa::Smaia), with(Isa::Ssaia));
+    for select in (0x30..0x40).step_by(2) {
+        all.extend([(machine, csr::MISELECT, select), (machine, csr::MIREG, 0)]);
+        all.extend([(supervisor, csr::SISELECT, select), (supervisor, csr::SIREG, 0)]);
+    }
+    all.extend([machine].iter().flat_map(|isa| [csr::MVIEN, csr::MVIP, csr::MISELECT].map(|number| (*isa, number, 0))));
+    all.push((supervisor, csr::SISELECT, 0));
+    let guest = [csr::HVIEN, csr::HVICTL, csr::HVIPRIO1, csr::HVIPRIO2, csr::VSISELECT, csr::VSIE];
+    all.extend(guest.map(|number| (supervisor.with(Isa::H), number, 0)));
     // The last entry opens all memory; the others are for the cases.
     all.push((base, csr::PMPCFG0, 0));
     all.push((base, csr::PMPADDR0 + 15, u64::MAX));

@@ -3,6 +3,7 @@
 
 #![allow(dead_code)] // Each test file uses its part.
 
+mod interrupts;
 pub mod values;
 
 use rv_hart::{HartState, Mode};
@@ -55,6 +56,10 @@ pub fn exists(number: u16, isa: IsaSet) -> bool {
         0x320 | 0x323..=0x33f | 0xb00 | 0xb02..=0xb1f => true,
         0x321 | 0x322 => has(Isa::Smcntrpmf),
         0x3a0 | 0x3a2 | 0x3b0..=0x3bf => true,
+        // Advanced Interrupt Architecture: tables of CSRs for M, S, and H with VS.
+        0x308 | 0x309 | 0x350 | 0x351 | 0x35c | 0xfb0 => has(Isa::Smaia),
+        0x150 | 0x151 | 0x15c | 0xdb0 => has(Isa::Ssaia),
+        0x250 | 0x251 | 0x25c | 0x608 | 0x609 | 0x646 | 0x647 | 0xeb0 => has(Isa::H) && has(Isa::Ssaia),
         0x747 => has(Isa::Smepmp),
         0x7a0..=0x7a3 => true,
         _ => false,
@@ -64,7 +69,7 @@ pub fn exists(number: u16, isa: IsaSet) -> bool {
 /// The register that an S-level number means at V=1 ("Hypervisor and Virtual Supervisor CSRs": each has a VS CSR that takes its place).
 pub fn substituted(number: u16) -> u16 {
     match number {
-        0x100 | 0x104 | 0x105 | 0x140..=0x144 | 0x14d | 0x180 => number + 0x100,
+        0x100 | 0x104 | 0x105 | 0x140..=0x144 | 0x14d | 0x150 | 0x151 | 0x15c | 0x180 | 0xdb0 => number + 0x100,
         _ => number,
     }
 }
@@ -78,12 +83,15 @@ pub fn outcome(state: &HartState, mode: Mode, number: u16, write: bool) -> Outco
     if floating_point_is_off(state, mode, number) {
         return Outcome::Illegal;
     }
+    if let Some(outcome) = interrupts::outcome(state, mode, number) {
+        return outcome;
+    }
     if mode == Mode::M {
         return Outcome::Allowed;
     }
     let lowest = number >> 8 & 3;
     if mode.virt() {
-        return virtual_outcome(state, mode, number, lowest);
+        return virtual_outcome(state, mode, number, lowest, write);
     }
     let privileged = match mode {
         Mode::HS => lowest <= 2,
@@ -102,7 +110,7 @@ pub fn outcome(state: &HartState, mode: Mode, number: u16, write: bool) -> Outco
 }
 
 /// "Virtual Instruction Exceptions", one rule after the other: what HS-mode could do with TVM clear is virtual, all else is illegal.
-fn virtual_outcome(state: &HartState, mode: Mode, number: u16, lowest: u16) -> Outcome {
+fn virtual_outcome(state: &HartState, mode: Mode, number: u16, lowest: u16, write: bool) -> Outcome {
     if lowest == 3 || !machine_allows(state, number) {
         return Outcome::Illegal;
     }
@@ -120,7 +128,15 @@ fn virtual_outcome(state: &HartState, mode: Mode, number: u16, lowest: u16) -> O
         // "hstatus.VTVM".
         csr::SATP => csr.hstatus >> 20 & 1 == 1,
         // Sstc: hcounteren.TM and henvcfg.STCE.
-        csr::STIMECMP => csr.hcounteren >> 1 & 1 == 0 || csr.henvcfg >> 63 == 0,
+        csr::STIMECMP => {
+            let trapped = write && csr.aia.hvictl >> 30 & 1 == 1;
+            csr.hcounteren >> 1 & 1 == 0 || csr.henvcfg >> 63 == 0 || trapped
+        }
+        // "hvictl.VTI": accesses to sip and sie, and writes that may clear a bit of vsip.
+        csr::SIP | csr::SIE => csr.aia.hvictl >> 30 & 1 == 1,
+        // AIA, "Access control by the state-enable CSRs".
+        csr::SISELECT => csr.hstateen[0] >> 60 & 1 == 0,
+        csr::STOPI => csr.hstateen[0] >> 59 & 1 == 0,
         // Smstateen: ENVCFG (bit 62) of hstateen0, SE (bit 63) of each.
         csr::SENVCFG => csr.hstateen[0] >> 62 & 1 == 0,
         csr::SSTATEEN0..=csr::SSTATEEN3 => csr.hstateen[usize::from(number & 3)] >> 63 == 0,
@@ -143,6 +159,8 @@ fn machine_allows(state: &HartState, number: u16) -> bool {
         0xc00..=0xc1f => csr.mcounteren >> (number & 31) & 1 == 1,
         csr::STIMECMP | csr::VSTIMECMP => csr.mcounteren >> 1 & 1 == 1 && csr.menvcfg >> 63 == 1,
         csr::SENVCFG | csr::HENVCFG => stateen(0, 62),
+        csr::SISELECT | csr::VSISELECT => stateen(0, 60),
+        csr::STOPI | csr::VSTOPI | csr::HVIEN | csr::HVICTL | csr::HVIPRIO1 | csr::HVIPRIO2 => stateen(0, 59),
         csr::SSTATEEN0..=csr::SSTATEEN3 | csr::HSTATEEN0..=csr::HSTATEEN3 => stateen(usize::from(number & 3), 63),
         _ => true,
     }

@@ -1,7 +1,7 @@
 //! Which values a CSR may hold: fields that are read-only zero, fixed, or without some value. One line per register or group.
 
 use conformance::Rig;
-use rv_isa::{Isa, csr};
+use rv_isa::{Isa, IsaSet, csr};
 
 /// A run of bits.
 fn field(value: u64, low: u32, width: u32) -> u64 {
@@ -14,6 +14,8 @@ const SGEI: u64 = 1 << 12;
 const S_LEVEL: u64 = 1 << 1 | 1 << 5 | 1 << 9;
 const M_LEVEL: u64 = 1 << 3 | 1 << 7 | 1 << 11;
 const OVERFLOW: u64 = 1 << 13;
+/// Interrupts that the Advanced Interrupt Architecture lets software make up.
+const LOCAL: u64 = !0 << 13;
 /// Fields of sstatus that aren't WPRI: SIE, SPIE, SPP, FS, SUM, MXR, UXL, SD. There is no vector state nor other state, and data are
 /// little-endian.
 const SSTATUS: u64 = 1 << 1 | 1 << 5 | 1 << 8 | 3 << 13 | 1 << 18 | 1 << 19 | 3 << 32 | 1 << 63;
@@ -59,19 +61,6 @@ pub fn illegal(rig: &Rig, number: u16, value: u64) -> Option<&'static str> {
         // No call from M-mode (11), no reserved cause (10 is H's), no double trap (16).
         csr::MEDELEG => (within(0xb7ff | 0xf << 20), "medeleg"),
         csr::HEDELEG => (within(0xb1ff | 3 << 18), "hedeleg: nothing that a guest can't cause, no calls of VS-mode"),
-        csr::MIDELEG => {
-            let ones = if isa.has(Isa::H) { VS_LEVEL } else { 0 };
-            (within(S_LEVEL | OVERFLOW | ones) && value & ones == ones, "mideleg: VS-level bits are 1")
-        }
-        csr::HIDELEG => (within(VS_LEVEL), "hideleg"),
-        csr::MIE | csr::MIP => (within(M_LEVEL | S_LEVEL | VS_LEVEL | SGEI | OVERFLOW), "mie, mip"),
-        csr::SIE => (value == reads(csr::MIE) & reads(csr::MIDELEG) & (S_LEVEL | OVERFLOW), "sie is of mie"),
-        csr::SIP => (value == reads(csr::MIP) & reads(csr::MIDELEG) & (S_LEVEL | OVERFLOW), "sip is of mip"),
-        csr::HIE => (value == reads(csr::MIE) & (VS_LEVEL | SGEI), "hie is of mie"),
-        csr::HIP => (value == reads(csr::MIP) & (VS_LEVEL | SGEI), "hip is of mip"),
-        csr::VSIE => (value == (reads(csr::HIE) & reads(csr::HIDELEG)) >> 1, "vsie is of hie"),
-        csr::VSIP => (value == (reads(csr::HIP) & reads(csr::HIDELEG)) >> 1, "vsip is of hip"),
-        csr::HVIP => (within(VS_LEVEL), "hvip"),
         csr::HGEIE | csr::HGEIP => (value == 0, "GEILEN is 0"),
         csr::MCOUNTEREN | csr::SCOUNTEREN | csr::HCOUNTEREN => (within(0xffff_ffff), "32 counters"),
         csr::MCOUNTINHIBIT => (within(0xffff_fffd), "time can't stand still"),
@@ -80,22 +69,71 @@ pub fn illegal(rig: &Rig, number: u16, value: u64) -> Option<&'static str> {
         csr::PMPCFG0 | csr::PMPCFG2 => (pmp(reads(csr::MSECCFG), value), "pmpcfg"),
         csr::PMPADDR0..=csr::PMPADDR63 => (within((1 << 54) - 1), "pmpaddr has 54 bits"),
         csr::MSECCFG => (within(7), "mseccfg"),
-        csr::MSTATEEN0..=csr::MSTATEEN3 => (within(guarded_state(number)), "mstateen"),
+        csr::MSTATEEN0..=csr::MSTATEEN3 => (within(guarded_state(number, isa)), "mstateen"),
         // Without Smstateen nothing is kept from hstateen.
         csr::HSTATEEN0..=csr::HSTATEEN3 => {
             let machine = rig.hart.csr_peek(number - csr::HSTATEEN0 + csr::MSTATEEN0).unwrap_or(u64::MAX);
-            (within(guarded_state(number) & machine), "hstateen, within mstateen")
+            (within(guarded_state(number, isa) & machine), "hstateen, within mstateen")
         }
         csr::SSTATEEN0..=csr::SSTATEEN3 => (value == 0, "sstateen"),
         csr::MISA => (value == isa.misa(), "misa is fixed"),
-        _ => (true, ""),
+        _ => interrupts(rig, number, value),
     };
     (!legal).then_some(rule)
 }
 
-/// What a state-enable register can guard here: SE, and of register 0 ENVCFG.
-fn guarded_state(number: u16) -> u64 {
-    if number & 3 == 0 { 3 << 62 } else { 1 << 63 }
+/// The same of registers about interrupts: whether the value is legal, and the rule.
+fn interrupts(rig: &Rig, number: u16, value: u64) -> (bool, &'static str) {
+    let reads = |number: u16| rig.hart.csr_peek(number).unwrap_or(0);
+    let within = |bits: u64| value & !bits == 0;
+    let isa = rig.hart.state.isa;
+    match number {
+        csr::MIDELEG => {
+            let ones = if isa.has(Isa::H) { VS_LEVEL } else { 0 };
+            (within(S_LEVEL | OVERFLOW | ones) && value & ones == ones, "mideleg: VS-level bits are 1")
+        }
+        csr::HIDELEG => {
+            let reachable = LOCAL & (reads(csr::MIDELEG) | reads(csr::MVIEN));
+            (within(VS_LEVEL | reachable), "hideleg")
+        }
+        csr::MIE | csr::MIP => (within(M_LEVEL | S_LEVEL | VS_LEVEL | SGEI | OVERFLOW), "mie, mip"),
+        csr::SIE => {
+            let (mideleg, own) = (reads(csr::MIDELEG), reads(csr::MVIEN) & !reads(csr::MIDELEG));
+            (value & !own == reads(csr::MIE) & mideleg & (S_LEVEL | OVERFLOW), "sie is of mie")
+        }
+        csr::SIP => {
+            let (mideleg, own) = (reads(csr::MIDELEG), reads(csr::MVIEN) & !reads(csr::MIDELEG));
+            let real = reads(csr::MIP) & mideleg & (S_LEVEL | OVERFLOW);
+            (value == real | reads(csr::MVIP) & own, "sip is of mip and mvip")
+        }
+        csr::HIE => (value == reads(csr::MIE) & (VS_LEVEL | SGEI), "hie is of mie"),
+        csr::HIP => (value == reads(csr::MIP) & (VS_LEVEL | SGEI), "hip is of mip"),
+        csr::VSIE => {
+            let (passed, own) = (reads(csr::HIDELEG) & LOCAL, reads(csr::HVIEN) & !reads(csr::HIDELEG));
+            let shifted = (reads(csr::HIE) & reads(csr::HIDELEG) & VS_LEVEL) >> 1;
+            (value & !own == shifted | reads(csr::SIE) & passed, "vsie is of hie and sie")
+        }
+        csr::VSIP => {
+            let (passed, own) = (reads(csr::HIDELEG) & LOCAL, reads(csr::HVIEN) & !reads(csr::HIDELEG));
+            let shifted = (reads(csr::HIP) & reads(csr::HIDELEG) & VS_LEVEL) >> 1;
+            (value == shifted | reads(csr::SIP) & passed | reads(csr::HVIP) & own, "vsip is of hip, sip and hvip")
+        }
+        csr::HVIP => (within(VS_LEVEL | if isa.has(Isa::Ssaia) { LOCAL } else { 0 }), "hvip"),
+        csr::MVIEN => (within(1 << 1 | 1 << 9 | LOCAL), "mvien"),
+        csr::MVIP => (within(S_LEVEL | LOCAL), "mvip"),
+        csr::HVIEN => (within(LOCAL), "hvien"),
+        csr::MISELECT | csr::SISELECT | csr::VSISELECT => (within(0x1ff), "xiselect has nine bits"),
+        csr::HVICTL => (within(1 << 30 | 0xfff << 16 | 0x3ff), "hvictl"),
+        csr::HVIPRIO1 => (within(0xffff_ff00_ff00_ff00), "hviprio1 has reserved bytes"),
+        csr::MTOPI | csr::STOPI | csr::VSTOPI => (within(0xfff << 16 | 0xff), "xtopi"),
+        _ => (true, ""),
+    }
+}
+
+/// What a state-enable register can guard here: SE, and of register 0 ENVCFG, CSRIND and AIA. There is no IMSIC.
+fn guarded_state(number: u16, isa: IsaSet) -> u64 {
+    let interrupts = if isa.has(Isa::Ssaia) { 3 << 59 } else { 0 };
+    if number & 3 == 0 { 3 << 62 | interrupts } else { 1 << 63 }
 }
 
 /// SD is set if and only if FS is dirty.

@@ -10,8 +10,9 @@ pub mod share;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use rv_isa::IsaSet;
+use rv_machine::Aia;
 
 pub use conformance::{ConformanceArgs, ConformanceCommand, ElfArgs, EmitArgs, SuiteArgs};
 pub use devices::ConsoleArg;
@@ -136,6 +137,12 @@ pub struct MachineArgs {
     /// extensions may follow. `rv-emu isa` lists them.
     #[arg(long, value_name = "ISA", default_value = "default", value_parser = isa)]
     pub isa: IsaSet,
+    /// Interrupt controllers: a PLIC, an APLIC, or an APLIC and IMSICs (which give the harts Smaia and Ssaia).
+    #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
+    pub aia: AiaArg,
+    /// Guest interrupt files of each hart, 0 to 63; with --aia aplic-imsic.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=63))]
+    pub aia_guests: u8,
     /// Cost model: flat, default, linux, or a TOML file.
     #[arg(long, value_name = "MODEL", default_value = "default")]
     pub cost_model: String,
@@ -174,6 +181,33 @@ pub struct MachineArgs {
     /// for the host's time (then no two runs are the same), or none for a machine without the clock.
     #[arg(long, value_name = "TIME", default_value = "2026-01-01", value_parser = RtcArg::parse)]
     pub rtc: RtcArg,
+}
+
+impl MachineArgs {
+    /// The interrupt controllers.
+    ///
+    /// # Errors
+    /// If there are guest interrupt files without IMSICs to have them.
+    pub fn interrupts(&self) -> Result<Aia, String> {
+        match (self.aia, self.aia_guests) {
+            (AiaArg::AplicImsic, guests) => Ok(Aia::AplicImsic { guests }),
+            (_, 1..) => Err("--aia-guests needs --aia aplic-imsic: guest interrupt files are an IMSIC's".to_owned()),
+            (AiaArg::Aplic, 0) => Ok(Aia::Aplic),
+            (AiaArg::None, 0) => Ok(Aia::None),
+        }
+    }
+}
+
+/// Parts of the Advanced Interrupt Architecture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum AiaArg {
+    /// A PLIC.
+    #[default]
+    None,
+    /// An APLIC, which signals harts by lines.
+    Aplic,
+    /// An APLIC, which sends messages to IMSICs.
+    AplicImsic,
 }
 
 /// Options of `isa`.

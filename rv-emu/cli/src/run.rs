@@ -70,6 +70,7 @@ pub fn build(args: &MachineArgs) -> Result<Machine> {
         memory: args.memory,
         quantum: args.quantum,
         isa: args.isa,
+        aia: args.interrupts().map_err(anyhow::Error::msg)?,
         costs,
         extensions,
         virtio,

@@ -16,16 +16,20 @@
 mod testing;
 
 pub mod aclint;
+pub mod aplic;
 pub mod finisher;
 pub mod goldfish_rtc;
+pub mod imsic;
 pub mod plic;
 pub mod sswi;
 pub mod uart16550;
 pub mod virtio;
 
 pub use aclint::Aclint;
+pub use aplic::Aplic;
 pub use finisher::Finisher;
 pub use goldfish_rtc::GoldfishRtc;
+pub use imsic::Imsic;
 pub use plic::Plic;
 pub use sswi::Sswi;
 pub use uart16550::Uart16550;

@@ -37,6 +37,24 @@ pub trait Bus {
     /// The state of the wires into `hart` at `now`.
     fn wires(&mut self, hart: usize, now: u64) -> Wires;
 
+    /// What the hart's external interrupt controller says beyond the wires, at `now`: asked for with [`Bus::wires`] where the hart has the
+    /// Advanced Interrupt Architecture. `vgein` is the guest interrupt file that the hart looks at, 0 for none.
+    fn external(&mut self, hart: usize, vgein: u8, now: u64) -> External {
+        let _ = (hart, vgein, now);
+        External::default()
+    }
+
+    /// Reads a register of one of the hart's interrupt files, without side effects. Asked only of harts with an IMSIC.
+    fn file_read(&mut self, hart: usize, file: File, register: FileRegister, now: u64) -> u64 {
+        let _ = (hart, file, register, now);
+        0
+    }
+
+    /// Writes a register of one of the hart's interrupt files.
+    fn file_write(&mut self, hart: usize, file: File, register: FileRegister, value: u64, now: u64) {
+        let _ = (hart, file, register, value, now);
+    }
+
     /// A device wants the machine to look at it before the next instruction (a power-off, say). Asked after every device access.
     fn attention(&mut self) -> bool {
         false
@@ -80,6 +98,40 @@ impl Default for Wires {
             changes_at: u64::MAX,
         }
     }
+}
+
+/// What an external interrupt controller of the Advanced Interrupt Architecture tells a hart beside [`Wires`]. Priority numbers are 1 or
+/// more, smaller ones being more urgent; 0 says that there is no interrupt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct External {
+    /// The priority number of the most urgent machine-level external interrupt.
+    pub machine: u16,
+    /// The same for the supervisor level.
+    pub supervisor: u16,
+    /// The same for the guest interrupt file that `hstatus.VGEIN` selects, whether or not it delivers.
+    pub guest: u16,
+    /// The lines of guest external interrupts: hgeip.
+    pub guest_lines: u64,
+}
+
+/// An interrupt file of a hart's IMSIC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum File {
+    /// The machine-level one.
+    Machine,
+    /// The supervisor-level one.
+    Supervisor,
+    /// A guest's, from 1 on.
+    Guest(u8),
+}
+
+/// A register of an interrupt file ("Indirectly accessed interrupt-file registers", "Top external interrupt CSRs").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileRegister {
+    /// One that xiselect selects: 0x70 to 0xff, and from 0x80 on an even one.
+    Selected(u8),
+    /// xtopei: a write claims what a read shows.
+    Top,
 }
 
 /// `mtime = cycles / cycles_per_tick + offset` (wrapping).

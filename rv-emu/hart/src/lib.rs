@@ -24,7 +24,7 @@ pub mod state;
 mod transform;
 pub mod trap;
 
-pub use bus::{Bus, BusError, TimeBase, Wires};
+pub use bus::{Bus, BusError, External, File, FileRegister, TimeBase, Wires};
 pub use cost::Costs;
 pub use counters::{Counters, TrapCount};
 pub use hart::{Hart, HartError, StepEvent, Stop};

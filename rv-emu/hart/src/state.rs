@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use rv_isa::fields::{hstatus, menvcfg, mip, mstatus};
-use rv_isa::{Isa, IsaSet};
+use rv_isa::fields::{hstatus, hvictl, menvcfg, mip, mstatus};
+use rv_isa::{Isa, IsaSet, cause};
 
-use crate::bus::Wires;
+use crate::bus::{External, Wires};
 use crate::ext::Forbidden;
 use crate::mode::Mode;
 
@@ -48,6 +48,12 @@ pub struct HartState {
     pub forbidden: Forbidden,
     /// Control and status registers.
     pub csr: Csrs,
+    /// What the external interrupt controller said when the hart last looked.
+    #[serde(default)]
+    pub external: External,
+    /// The hart has an IMSIC, with so many guest interrupt files (GEILEN).
+    #[serde(default)]
+    pub imsic: Option<u8>,
 }
 
 /// Sets of extensions as ISA strings.
@@ -169,6 +175,31 @@ pub struct Csrs {
     pub minstretcfg: u64,
     /// hpmcounter3 and following, with their events.
     pub hpm: [Hpm; HPM_COUNTERS],
+    /// Those of the Advanced Interrupt Architecture.
+    #[serde(default)]
+    pub aia: AiaCsrs,
+}
+
+/// Values behind the CSRs that the Advanced Interrupt Architecture adds.
+#[allow(missing_docs)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AiaCsrs {
+    pub miselect: u64,
+    pub siselect: u64,
+    pub vsiselect: u64,
+    pub mvien: u64,
+    /// The bits of mvip that are no aliases of mip: 1 (while mvien has it) and 13 to 63.
+    pub mvip: u64,
+    /// The bits of sie that are no aliases of mie, because mvien brings them.
+    pub sie: u64,
+    pub hvien: u64,
+    /// The bits of vsie that are no aliases, because hvien brings them.
+    pub vsie: u64,
+    pub hvictl: u64,
+    pub hviprio: [u64; 2],
+    pub hgeie: u64,
+    /// Priority numbers of interrupts 0 to 15 at machine level and at supervisor level.
+    pub iprio: [[u8; 16]; 2],
 }
 
 impl Csrs {
@@ -191,6 +222,7 @@ impl Csrs {
             mcyclecfg: 0,
             minstretcfg: 0,
             hpm: [Hpm::default(); HPM_COUNTERS],
+            aia: AiaCsrs::default(),
             fflags: 0,
             frm: 0,
             medeleg: 0,
@@ -237,6 +269,19 @@ impl Csrs {
     }
 }
 
+impl Csrs {
+    /// The interrupt that hvictl names in place of those of vsip.
+    pub(crate) fn hvictl_interrupt(&self) -> Option<u64> {
+        let number = (self.aia.hvictl & hvictl::IID) >> hvictl::IID_SHIFT;
+        (self.aia.hvictl & hvictl::VTI != 0 && number != cause::SUPERVISOR_EXTERNAL).then_some(number)
+    }
+
+    /// hideleg as it counts: of interrupts 13 and up, those that reach the supervisor level at all ("mvien" on hideleg).
+    pub(crate) fn hideleg_in_force(&self) -> u64 {
+        self.hideleg & (crate::csr::MIDELEG_ONES | self.mideleg | self.aia.mvien)
+    }
+}
+
 impl HartState {
     /// The state after reset, with the program counter at `pc`.
     pub fn new(hart_id: u64, pc: u64, isa: IsaSet) -> HartState {
@@ -254,7 +299,39 @@ impl HartState {
             isa,
             forbidden: Forbidden::default(),
             csr: Csrs::new(isa),
+            external: External::default(),
+            imsic: None,
         }
+    }
+
+    /// This state on a hart with an IMSIC that has `guests` guest interrupt files: SGEI is always delegated then ("mideleg", H extension).
+    pub(crate) fn with_imsic(mut self, imsic: Option<u8>) -> HartState {
+        self.imsic = imsic;
+        if self.guest_files() > 0 {
+            self.csr.mideleg |= mip::SGEIP;
+        }
+        self
+    }
+
+    /// The hart has the Advanced Interrupt Architecture.
+    pub(crate) fn has_aia(&self) -> bool {
+        self.isa.has(Isa::Ssaia)
+    }
+
+    /// GEILEN: guest interrupt files.
+    pub fn guest_files(&self) -> u8 {
+        if self.isa.has(Isa::H) { self.imsic.unwrap_or(0) } else { 0 }
+    }
+
+    /// `hstatus.VGEIN`.
+    pub fn vgein(&self) -> u8 {
+        ((self.csr.hstatus & hstatus::VGEIN) >> hstatus::VGEIN_SHIFT) as u8
+    }
+
+    /// The guest interrupt file that VGEIN selects, if it is one's number.
+    pub fn guest_file(&self) -> Option<u8> {
+        let vgein = self.vgein();
+        (1..=self.guest_files()).contains(&vgein).then_some(vgein)
     }
 
     /// `mtime` now.
@@ -285,14 +362,25 @@ impl HartState {
         let time = self.time();
         let set = |on: bool, bit: u64| if on { bit } else { 0 };
         let software = if self.stce() { csr.mip & !mip::STIP } else { csr.mip };
+        let software = software & !(csr.aia.mvien & mip::SEIP);
+        let guest = if self.external.guest_lines != 0 { self.guest_external() } else { 0 };
         software
-            | csr.hvip
+            | csr.hvip & crate::csr::MIDELEG_ONES
+            | guest
             | set(self.wires.meip, mip::MEIP)
             | set(self.wires.seip, mip::SEIP)
             | set(self.wires.msip, mip::MSIP)
             | set(time >= self.wires.mtimecmp, mip::MTIP)
             | set(self.stce() && time >= csr.stimecmp, mip::STIP)
             | set(self.vstce() && time.wrapping_add(csr.htimedelta) >= csr.vstimecmp, mip::VSTIP)
+    }
+
+    /// SGEIP and VSEIP as guest external interrupts make them.
+    fn guest_external(&self) -> u64 {
+        let lines = self.external.guest_lines;
+        let any = if lines & self.csr.aia.hgeie != 0 { mip::SGEIP } else { 0 };
+        let own = if lines & 1 << self.vgein() & !1 != 0 { mip::VSEIP } else { 0 };
+        any | own
     }
 
     /// The first cycle after now at which a comparator or a wire changes `mip`; `u64::MAX` if none will.

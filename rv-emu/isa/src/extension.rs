@@ -50,7 +50,8 @@ pub struct ExtensionRow {
     pub adds: &'static str,
 }
 
-// Off by default is what would stop software that doesn't know of it: Smstateen makes mstateen0 guard CSRs that were open before.
+// Off by default is what would stop software that doesn't know of it (Smstateen makes mstateen0 guard CSRs that were open before), and what
+// is little without devices (Smaia, Ssaia).
 extensions! {
     I, "i", "2.1", On, [Sm Ss Zicntr Zihpm Svbare Sv39], "the base integer instructions";
     M, "m", "2.0", On, [Zmmul], "multiplication and division";
@@ -103,11 +104,13 @@ extensions! {
     Shvstvala, "shvstvala", "1.0", On, [H], "vstval holds what stval would";
     Shvstvecd, "shvstvecd", "1.0", On, [H], "vstvec holds any aligned address in Direct mode";
     Sm, "sm1p13", "1.13", On, [Zicsr], "the machine-level architecture";
+    Smaia, "smaia", "1.0", Off, [Ssaia], "the Advanced Interrupt Architecture for M-mode";
     Smcntrpmf, "smcntrpmf", "1.0", On, [Zicntr], "filters of cycle and instret by mode";
     Smepmp, "smepmp", "1.0", On, [Zicsr], "mseccfg and its PMP rules";
     Smnpm, "smnpm", "1.0", On, [Zicsr], "pointer masking for S-mode, set by M-mode";
     Smstateen, "smstateen", "1.0", Off, [Ssstateen], "M-mode's control of what state lower modes reach";
     Ss, "ss1p13", "1.13", On, [Zicsr], "the supervisor-level architecture";
+    Ssaia, "ssaia", "1.0", Off, [Zicsr], "the Advanced Interrupt Architecture for S-mode and guests";
     Ssccptr, "ssccptr", "1.0", On, [], "main memory supports page-table reads";
     Sscofpmf, "sscofpmf", "1.0", On, [Zihpm], "counter overflow interrupts, and filters by mode";
     Sscounterenw, "sscounterenw", "1.0", On, [], "scounteren is writable for every counter there is";

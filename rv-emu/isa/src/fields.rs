@@ -73,6 +73,8 @@ pub mod hstatus {
     pub const HU: u64 = 1 << 9;
     /// Guest external interrupt source.
     pub const VGEIN: u64 = 0x3f << 12;
+    /// Position of VGEIN.
+    pub const VGEIN_SHIFT: u32 = 12;
     /// Trap virtual memory management in VS-mode.
     pub const VTVM: u64 = 1 << 20;
     /// Trap WFI in VS-mode.
@@ -139,6 +141,32 @@ pub mod mip {
     pub const SGEIP: u64 = 1 << 12;
     /// Counter overflow.
     pub const LCOFIP: u64 = 1 << 13;
+}
+
+/// hvictl ("Virtual interrupts for VS level", Advanced Interrupt Architecture).
+pub mod hvictl {
+    /// Major interrupts come from this register, and a guest's own access to sip and sie traps.
+    pub const VTI: u64 = 1 << 30;
+    /// The interrupt's number.
+    pub const IID: u64 = 0xfff << 16;
+    /// By default the interrupt ranks below a supervisor external one.
+    pub const DPR: u64 = 1 << 9;
+    /// vstopi shows priority numbers.
+    pub const IPRIOM: u64 = 1 << 8;
+    /// The interrupt's priority number.
+    pub const IPRIO: u64 = 0xff;
+    /// Position of IID.
+    pub const IID_SHIFT: u32 = 16;
+}
+
+/// mstateen0 and hstateen0 (Smstateen), as far as the base has bits there.
+pub mod stateen {
+    /// State of an IMSIC: stopei, vstopei, and interrupt files behind siselect and vsiselect.
+    pub const IMSIC: u64 = 1 << 58;
+    /// Other state of the Advanced Interrupt Architecture.
+    pub const AIA: u64 = 1 << 59;
+    /// siselect, sireg, vsiselect and vsireg.
+    pub const CSRIND: u64 = 1 << 60;
 }
 
 /// satp, vsatp and hgatp ("Supervisor Address Translation and Protection Register"). The root table of hgatp is 16 KiB, so the low two bits of

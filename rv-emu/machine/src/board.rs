@@ -4,11 +4,12 @@ use std::cell::RefCell;
 
 use rv_devices::finisher::Finish;
 use rv_devices::virtio::SLOTS;
-use rv_devices::{AccessError, Aclint, Device, Finisher, GoldfishRtc, Plic, Sswi, Uart16550, VirtioSlot, Width, plic};
-use rv_hart::{Bus, BusError, Counters, Ram, TimeBase, Wires};
+use rv_devices::{AccessError, Aclint, Device, Finisher, GoldfishRtc, Sswi, Uart16550, VirtioSlot, Width};
+use rv_hart::{Bus, BusError, Counters, External, File, FileRegister, Ram, TimeBase, Wires};
 
 use crate::cost::{CostModel, MARKERS_SNAPSHOT};
 use crate::dma::Dma;
+use crate::interrupts::{Aia, Interrupts};
 use crate::map::{AddressMap, Part, RAM_BASE, ROM, RTC_IRQ, Range, UART_IRQ, virtio_irq};
 
 /// A nominal 1 GHz core beside the 10 MHz timer of QEMU's `virt`.
@@ -27,7 +28,7 @@ pub struct Board {
     map: AddressMap,
     aclint: Aclint,
     sswi: Sswi,
-    plic: Plic,
+    interrupts: Interrupts,
     uart: Uart16550,
     finisher: Finisher,
     rtc: Option<GoldfishRtc>,
@@ -49,6 +50,7 @@ impl Board {
         map: AddressMap,
         memory: u64,
         harts: usize,
+        aia: Aia,
         costs: CostModel,
         rtc: Option<GoldfishRtc>,
         mut virtio: Vec<VirtioSlot>,
@@ -56,7 +58,7 @@ impl Board {
         virtio.resize_with(SLOTS, VirtioSlot::empty);
         let aclint = Aclint::new(harts, CYCLES_PER_TICK, costs.costs().ipi_wire.into())?;
         let sswi = Sswi::new(harts, costs.costs().ipi_wire.into())?;
-        let plic = Plic::new(2 * harts)?;
+        let interrupts = Interrupts::new(aia, harts, costs.costs().ipi_wire.into())?;
         let ram = Ram::new(&[(ROM.base, ROM.len), (RAM_BASE, memory)]).map(|mut ram| {
             ram.protect(ROM.base, ROM.len);
             ram
@@ -67,7 +69,7 @@ impl Board {
             map,
             aclint,
             sswi,
-            plic,
+            interrupts,
             uart: Uart16550::new(),
             finisher: Finisher::new(),
             rtc,
@@ -85,7 +87,7 @@ impl Board {
     pub(crate) fn reset(&mut self) {
         self.aclint.reset();
         self.sswi.reset();
-        self.plic.reset();
+        self.interrupts.reset();
         self.uart.reset();
         self.finisher.reset();
         self.rtc.iter_mut().for_each(Device::reset);
@@ -97,7 +99,8 @@ impl Board {
     /// Types bytes at the serial port.
     pub fn push_input(&mut self, bytes: &[u8]) {
         self.uart.push_input(bytes);
-        self.settle_console();
+        // Between turns: what this sends has arrived when the harts look next.
+        self.settle_console(0);
     }
 
     /// Bytes typed and not yet read by software.
@@ -108,7 +111,7 @@ impl Board {
     /// Takes back the oldest byte typed and not yet read by software.
     pub(crate) fn take_input(&mut self) -> Option<u8> {
         let byte = self.uart.take_unread();
-        self.settle_console();
+        self.settle_console(0);
         byte
     }
 
@@ -160,7 +163,6 @@ impl Board {
         match part {
             Part::Aclint => Some(&mut self.aclint),
             Part::Sswi => Some(&mut self.sswi),
-            Part::Plic => Some(&mut self.plic),
             Part::Uart => Some(&mut self.uart),
             Part::Finisher => Some(&mut self.finisher),
             Part::Rtc => {
@@ -173,7 +175,13 @@ impl Board {
                 self.device_due = 0;
                 self.virtio.get_mut(usize::from(slot)).map(|slot| slot as &mut dyn Device)
             }
-            Part::Rom | Part::Ram => None,
+            Part::Plic
+            | Part::AplicMachine
+            | Part::AplicSupervisor
+            | Part::ImsicMachine
+            | Part::ImsicSupervisor
+            | Part::Rom
+            | Part::Ram => None,
         }
     }
 
@@ -184,22 +192,30 @@ impl Board {
         let unmapped = BusError::Unmapped(addr);
         let (part, offset) = self.map.find(addr).ok_or(unmapped)?;
         let width = Width::from_bytes(size).ok_or(BusError::Refused(addr))?;
+        if matches!(
+            part,
+            Part::Plic | Part::AplicMachine | Part::AplicSupervisor | Part::ImsicMachine | Part::ImsicSupervisor
+        ) {
+            let (device, offset) = self.interrupts.device(part, offset).ok_or(unmapped)?;
+            return Ok((device, offset, width));
+        }
         let device = self.device(part).ok_or(unmapped)?;
         Ok((device, offset, width))
     }
 
     /// Carries the devices' lines on after an access at `now`.
     fn settle(&mut self, now: u64) {
-        self.settle_console();
+        self.settle_console(now);
+        self.interrupts.settle(now);
         if let Some(finish) = self.finisher.take_finish() {
             self.finish = Some(finish);
         }
         self.advance(now);
     }
 
-    fn settle_console(&mut self) {
+    fn settle_console(&mut self, now: u64) {
         self.changes += 1;
-        self.plic.set_level(UART_IRQ, self.uart.interrupt());
+        self.interrupts.set_level(UART_IRQ, self.uart.interrupt(), now);
     }
 
     /// Lets the virtio devices and the clock do what is due by `now`.
@@ -211,11 +227,11 @@ impl Board {
         let dma = Dma::new(&ram, self.memory);
         for (slot, device) in (0..).zip(&mut self.virtio) {
             device.advance(now, &dma);
-            self.plic.set_level(virtio_irq(slot), device.interrupt());
+            self.interrupts.set_level(virtio_irq(slot), device.interrupt(), now);
         }
         if let Some(rtc) = &mut self.rtc {
             rtc.advance(now);
-            self.plic.set_level(RTC_IRQ, rtc.interrupt());
+            self.interrupts.set_level(RTC_IRQ, rtc.interrupt(), now);
         }
         let clock = self.rtc.as_ref().and_then(GoldfishRtc::next_event);
         let events = self.virtio.iter().filter_map(VirtioSlot::next_event).chain(clock);
@@ -252,16 +268,29 @@ impl Bus for Board {
         let time = TimeBase { cycles_per_tick: CYCLES_PER_TICK, offset: self.aclint.mtime_offset() };
         let arrival = self.aclint.msip_arrival(hart);
         let ssip = self.sswi.take_edge(hart, now);
-        let arrivals = [arrival, self.sswi.arrival(hart), Some(self.device_due)];
+        let (meip, seip, message) = self.interrupts.lines(hart, now);
+        let arrivals = [arrival, self.sswi.arrival(hart), Some(self.device_due), message];
         Wires {
-            meip: self.plic.pending(plic::machine_context(hart)),
-            seip: self.plic.pending(plic::supervisor_context(hart)),
+            meip,
+            seip,
             msip: arrival.is_some_and(|at| at <= now),
             ssip,
             mtimecmp: self.aclint.mtimecmp(hart),
             time,
             changes_at: arrivals.into_iter().flatten().filter(|at| *at > now).min().unwrap_or(u64::MAX),
         }
+    }
+
+    fn external(&mut self, hart: usize, vgein: u8, now: u64) -> External {
+        self.interrupts.external(hart, vgein, now)
+    }
+
+    fn file_read(&mut self, hart: usize, file: File, register: FileRegister, now: u64) -> u64 {
+        self.interrupts.file_read(hart, file, register, now)
+    }
+
+    fn file_write(&mut self, hart: usize, file: File, register: FileRegister, value: u64, now: u64) {
+        self.interrupts.file_write(hart, file, register, value, now);
     }
 
     fn attention(&mut self) -> bool {

@@ -10,7 +10,7 @@ use rv_devices::virtio::SLOTS;
 use rv_devices::{GoldfishRtc, VirtioSlot};
 use rv_hart::ext::Extension;
 use rv_hart::{Hart, HartError, Observer, RamError};
-use rv_isa::IsaSet;
+use rv_isa::{Isa, IsaSet};
 
 use crate::board::{Board, CYCLES_PER_SECOND};
 use crate::boot::tree::{Chosen, Tree};
@@ -18,7 +18,8 @@ use crate::boot::{Contents, Software, place, reset_vector};
 use crate::cost::CostModel;
 use crate::htif::Htif;
 use crate::image::ImageError;
-use crate::map::{AddressMap, MapError, RAM_BASE, ROM, RTC, Range};
+use crate::interrupts::{Aia, GUESTS_MAX};
+use crate::map::{AddressMap, MapError, RAM_BASE, ROM, Range, devices};
 use crate::report::Snapshot;
 
 /// Most harts a machine can have.
@@ -47,6 +48,8 @@ pub struct MachineConfig {
     pub quantum: u64,
     /// The harts' extensions, of those that `rv_isa` knows.
     pub isa: IsaSet,
+    /// The interrupt controllers. With IMSICs the harts have Smaia and Ssaia too.
+    pub aia: Aia,
     /// What events cost.
     pub costs: CostModel,
     /// The harts' other extensions, and the names that they add to the ISA string.
@@ -66,6 +69,7 @@ impl Default for MachineConfig {
             memory: 128 << 20,
             quantum: 1000,
             isa: IsaSet::standard(),
+            aia: Aia::None,
             costs: CostModel::built_in("default").expect("the built-in models are valid"),
             extensions: Box::new(|_| Vec::new()),
             virtio: Vec::new(),
@@ -89,6 +93,9 @@ pub enum MachineError {
     /// More devices than there are slots.
     #[error("{0} virtio devices: a machine has room for {SLOTS}")]
     Virtio(usize),
+    /// More guest interrupt files than there are numbers for.
+    #[error("{0} guest interrupt files: a hart has {GUESTS_MAX} at most")]
+    Guests(u8),
     /// The kernel command line can't be handed over.
     #[error("the kernel command line has a NUL character in it")]
     CommandLine,
@@ -179,7 +186,8 @@ impl Machine {
     /// # Errors
     /// [`MachineError`] says what of the configuration can't be had.
     pub fn new(config: MachineConfig) -> Result<Machine, MachineError> {
-        let MachineConfig { harts: count, memory, quantum, isa, costs, mut extensions, virtio, rtc_base } = config;
+        let MachineConfig { harts: count, memory, quantum, mut isa, aia, costs, mut extensions, virtio, rtc_base } =
+            config;
         if !(1..=HARTS_MAX).contains(&count) {
             return Err(MachineError::Harts(count));
         }
@@ -192,16 +200,22 @@ impl Machine {
         if virtio.len() > SLOTS {
             return Err(MachineError::Virtio(virtio.len()));
         }
-        let mut map = AddressMap::board(memory)?;
-        let rtc = rtc_base.and_then(|base| GoldfishRtc::new(base.saturating_mul(1_000_000_000), CYCLES_PER_SECOND));
-        if rtc.is_some() {
-            map.insert(RTC.part, RTC.base, RTC.len)?;
+        if let Aia::AplicImsic { guests } = aia {
+            if guests > GUESTS_MAX {
+                return Err(MachineError::Guests(guests));
+            }
+            isa = isa.with(Isa::Smaia).closed();
         }
+        let map = AddressMap::of(&devices(aia, count, rtc_base.is_some()), memory)?;
+        let rtc = rtc_base.and_then(|base| GoldfishRtc::new(base.saturating_mul(1_000_000_000), CYCLES_PER_SECOND));
         let hart_costs = costs.costs();
-        let board = Board::new(map, memory, count, costs, rtc, virtio).ok_or(MachineError::Harts(count))??;
-        let harts = (0..count as u64)
+        let board = Board::new(map, memory, count, aia, costs, rtc, virtio).ok_or(MachineError::Harts(count))??;
+        let mut harts = (0..count as u64)
             .map(|id| Hart::new(id, ROM.base, isa, hart_costs, extensions(id)))
             .collect::<Result<Vec<_>, _>>()?;
+        if let Aia::AplicImsic { guests } = aia {
+            harts.iter_mut().for_each(|hart| hart.attach_imsic(guests));
+        }
         let further = harts[0].extensions().iter().map(|extension| extension.name().to_lowercase()).collect();
         Ok(Machine {
             board,
@@ -211,7 +225,7 @@ impl Machine {
             now: 0,
             napped: 0,
             quantum,
-            tree: Tree { harts: count as u32, memory, isa, further, rtc: rtc_base.is_some() },
+            tree: Tree { harts: count as u32, memory, isa, further, aia, rtc: rtc_base.is_some() },
             htif: None,
             exit_by: None,
             output: Vec::new(),

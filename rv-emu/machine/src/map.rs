@@ -3,7 +3,9 @@
 //! Addresses and interrupt numbers are those of QEMU's `virt` board, so that programs built for it
 //! run here.
 
-use rv_devices::{aclint, finisher, goldfish_rtc, plic, sswi, uart16550, virtio};
+use rv_devices::{aclint, aplic, finisher, goldfish_rtc, imsic, plic, sswi, uart16550, virtio};
+
+use crate::interrupts::Aia;
 
 /// Where memory begins.
 pub const RAM_BASE: u64 = 0x8000_0000;
@@ -19,8 +21,16 @@ pub enum Part {
     Aclint,
     /// Software interrupts for kernels.
     Sswi,
-    /// The interrupt controller.
+    /// The interrupt controller, without the Advanced Interrupt Architecture.
     Plic,
+    /// The APLIC's machine-level domain.
+    AplicMachine,
+    /// The APLIC's supervisor-level domain.
+    AplicSupervisor,
+    /// The harts' machine-level interrupt files.
+    ImsicMachine,
+    /// The harts' supervisor-level interrupt files, and those of guests.
+    ImsicSupervisor,
     /// The serial port.
     Uart,
     /// The real-time clock.
@@ -44,7 +54,7 @@ pub struct Row {
     pub len: u64,
     /// The node's `compatible` strings; none for what has no node under `/soc`.
     pub compatible: &'static [&'static str],
-    /// The PLIC source that its interrupt line drives.
+    /// The source of the interrupt controller that its interrupt line drives.
     pub irq: Option<u32>,
 }
 
@@ -61,7 +71,7 @@ pub const RTC: Row = Row {
     irq: Some(RTC_IRQ),
 };
 
-/// The devices that every board has.
+/// The devices of every machine, and the PLIC. [`devices`] has those of one machine.
 pub const DEVICES: [Row; 5 + virtio::SLOTS] = [
     Row {
         part: Part::Finisher,
@@ -113,7 +123,38 @@ pub const DEVICES: [Row; 5 + virtio::SLOTS] = [
     virtio_slot(7),
 ];
 
-/// The serial port's PLIC source.
+/// The harts' machine-level interrupt files: as on QEMU's `virt`.
+pub const IMSIC_MACHINE_BASE: u64 = 0x2400_0000;
+/// Their supervisor-level ones, each followed by those of guests.
+pub const IMSIC_SUPERVISOR_BASE: u64 = 0x2800_0000;
+
+const _: () = assert!(imsic::size(crate::machine::HARTS_MAX, imsic::GUESTS_MAX) <= 1 << 26);
+
+/// The devices of a machine with `harts` harts, the interrupt controllers of `aia` and, if it has `rtc`, a clock.
+pub fn devices(aia: Aia, harts: usize, rtc: bool) -> Vec<Row> {
+    let controller = |part, name, base, len, compatible| Row { part, name, base, len, compatible, irq: None };
+    let aplic = |part, base| controller(part, "aplic", base, aplic::SIZE, &["qemu,aplic", "riscv,aplic"]);
+    let imsic = |part, base, guests| {
+        controller(part, "imsics", base, imsic::size(harts, guests), &["qemu,imsics", "riscv,imsics"])
+    };
+    let mut rows = Vec::new();
+    for row in &DEVICES {
+        if row.part != Part::Plic || aia == Aia::None {
+            rows.push(*row);
+            continue;
+        }
+        rows.push(aplic(Part::AplicMachine, row.base));
+        rows.push(aplic(Part::AplicSupervisor, row.base + 0x100_0000));
+    }
+    if let Aia::AplicImsic { guests } = aia {
+        rows.push(imsic(Part::ImsicMachine, IMSIC_MACHINE_BASE, 0));
+        rows.push(imsic(Part::ImsicSupervisor, IMSIC_SUPERVISOR_BASE, guests));
+    }
+    rows.extend(rtc.then_some(RTC));
+    rows
+}
+
+/// The serial port's interrupt source.
 pub const UART_IRQ: u32 = 10;
 /// The real-time clock's PLIC source.
 pub const RTC_IRQ: u32 = 11;
@@ -134,7 +175,7 @@ const fn virtio_slot(slot: u8) -> Row {
     }
 }
 
-/// The PLIC source of a virtio slot.
+/// The interrupt source of a virtio slot.
 pub const fn virtio_irq(slot: u8) -> u32 {
     1 + slot as u32
 }
@@ -226,8 +267,16 @@ impl AddressMap {
     /// # Errors
     /// If so much memory does not fit.
     pub fn board(memory: u64) -> Result<Self, MapError> {
+        Self::of(&DEVICES, memory)
+    }
+
+    /// The map of a board with `devices`, and `memory` bytes of RAM.
+    ///
+    /// # Errors
+    /// If so much memory does not fit.
+    pub fn of(devices: &[Row], memory: u64) -> Result<Self, MapError> {
         let mut map = Self::default();
-        for row in DEVICES.iter().chain([&ROM]) {
+        for row in devices.iter().chain([&ROM]) {
             map.insert(row.part, row.base, row.len)?;
         }
         map.insert(Part::Ram, RAM_BASE, memory)?;

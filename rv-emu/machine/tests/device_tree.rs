@@ -7,10 +7,11 @@ use std::process::{Command, Stdio};
 use fdt::Fdt;
 use proptest::collection::vec;
 use proptest::prelude::{ProptestConfig, Strategy, any};
+use proptest::sample::select;
 use proptest::{prop_assert, prop_assert_eq, proptest};
 use rv_isa::{IsaSet, extension_rows};
 use rv_machine::map::RAM_BASE;
-use rv_machine::{Machine, MachineConfig};
+use rv_machine::{Aia, Machine, MachineConfig};
 
 fn extensions() -> impl Strategy<Value = IsaSet> {
     any::<u128>().prop_map(|bits| {
@@ -22,6 +23,40 @@ fn extensions() -> impl Strategy<Value = IsaSet> {
 fn tree(harts: usize, pages: u64, isa: IsaSet, append: Option<&str>) -> Vec<u8> {
     let config = MachineConfig { harts, memory: pages << 12, isa, ..MachineConfig::default() };
     Machine::new(config).unwrap().device_tree(append)
+}
+
+/// Interrupt controllers have the properties by which Linux's bindings know them, and devices name the one of the supervisor level.
+#[test]
+fn it_describes_the_interrupt_controllers() {
+    let words = |value: &[u8]| -> Vec<u32> {
+        value.chunks(4).map(|word| u32::from_be_bytes(word.try_into().expect("whole words"))).collect()
+    };
+    for (aia, messages) in [(Aia::Aplic, false), (Aia::AplicImsic { guests: 3 }, true)] {
+        let config = MachineConfig { harts: 2, aia, ..MachineConfig::default() };
+        let blob = Machine::new(config).unwrap().device_tree(None);
+        let tree = Fdt::new(&blob).expect("a tree");
+        assert!(tree.compatible("riscv,plic0").next().is_none());
+        let property =
+            |path: &str, name: &str| tree.find(path).and_then(|node| node.property(name)).map_or(Vec::new(), words);
+        let (root, child) = ("/soc/aplic@c000000", "/soc/aplic@d000000");
+        let phandle = property(child, "phandle")[0];
+        assert_eq!(property(root, "riscv,children"), [phandle]);
+        assert_eq!(property(root, "riscv,delegation"), [phandle, 1, 96]);
+        assert_eq!(property("/soc/serial@10000000", "interrupt-parent"), [phandle]);
+        assert_eq!(property("/soc/serial@10000000", "interrupts"), [10, 4]);
+        let files = property("/soc/imsics@28000000", "phandle");
+        assert_eq!(property(child, "msi-parent"), files);
+        assert_eq!(files.is_empty(), !messages);
+        if messages {
+            assert_eq!(property("/soc/imsics@28000000", "reg"), [0, 0x2800_0000, 0, 0x8000]);
+            assert_eq!(property("/soc/imsics@28000000", "riscv,guest-index-bits"), [2]);
+            assert_eq!(property("/soc/imsics@24000000", "interrupts-extended"), [1, 11, 2, 11]);
+        } else {
+            assert_eq!(property(child, "interrupts-extended"), [1, 9, 2, 9]);
+        }
+        let isa = tree.find("/cpus/cpu@0").and_then(|cpu| cpu.text("riscv,isa")).unwrap_or("");
+        assert_eq!(isa.contains("_smaia") && isa.contains("_ssaia"), messages);
+    }
 }
 
 /// dtc's complaints; `None` without dtc.
@@ -86,8 +121,14 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
 
     #[test]
-    fn dtc_takes_it_without_complaint(harts in 1usize..=64, isa in extensions(), append in "[ -~]{0,40}") {
-        match complaints(&tree(harts, 1 << 10, isa, Some(&append))) {
+    fn dtc_takes_it_without_complaint(
+        harts in 1usize..=64,
+        isa in extensions(),
+        append in "[ -~]{0,40}",
+        aia in select(&[Aia::None, Aia::Aplic, Aia::AplicImsic { guests: 0 }, Aia::AplicImsic { guests: 5 }][..]),
+    ) {
+        let config = MachineConfig { harts, memory: 1 << 22, isa, aia, ..MachineConfig::default() };
+        match complaints(&Machine::new(config).unwrap().device_tree(Some(&append))) {
             Some(complaints) => prop_assert_eq!(complaints, ""),
             None => eprintln!("SKIPPED: dtc is not there; install Debian's package device-tree-compiler"),
         }

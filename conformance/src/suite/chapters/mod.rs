@@ -1,5 +1,6 @@
 //! The chapters: instructions by extension, then the privileged architecture by subject. Each file is one of them, or one kind of instruction.
 
+mod aia;
 mod atomic;
 mod attempt;
 mod compressed;
@@ -9,6 +10,7 @@ mod environment;
 mod float;
 pub mod haiov;
 mod hypervisor;
+mod imsic;
 mod integer;
 mod interrupts;
 mod memory;
@@ -61,6 +63,7 @@ pub enum Spec {
 pub fn all(isa: IsaSet) -> Vec<Chapter> {
     let mut chapters = standard();
     chapters.push(haiov::absent());
+    chapters.push(Chapter { name: "imsic-absent", cases: aia::without_imsic() });
     fitting(chapters, isa)
 }
 
@@ -72,6 +75,11 @@ pub fn ratified(isa: IsaSet) -> Vec<Chapter> {
 /// The chapters on HA-IOV.
 pub fn extension(isa: IsaSet) -> Vec<Chapter> {
     fitting(haiov::present(), isa)
+}
+
+/// The chapter for machines with IMSICs.
+pub fn imsic(isa: IsaSet) -> Vec<Chapter> {
+    fitting(vec![Chapter { name: "imsic", cases: imsic::cases() }], isa)
 }
 
 fn standard() -> Vec<Chapter> {
@@ -95,6 +103,7 @@ fn privileged() -> Vec<Chapter> {
         ("csr-values", csr::values()),
         ("system", system::cases()),
         ("interrupts", interrupts::cases()),
+        ("aia", aia::cases()),
         ("environment", environment::cases()),
         ("pmp", pmp::cases()),
         ("translation", translation::cases()),

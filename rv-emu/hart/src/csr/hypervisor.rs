@@ -3,9 +3,10 @@
 use rv_isa::Isa;
 use rv_isa::fields::{hstatus, menvcfg, mip, mstatus};
 
+use super::aia::{LOCAL, virtual_local};
 use super::machine::with_sd;
 use super::stateen::machine_opens_envcfg;
-use super::supervisor::{timer_opened_by_machine, writable_status};
+use super::supervisor::{timer_opened_by_machine, writable_status, write_sie, write_sip};
 use super::{
     MIDELEG_ONES, Row, atp_mode_supported, bits_with, cache_block_fields, field, legal_envcfg, legal_epc, legal_tvec,
     number,
@@ -20,7 +21,7 @@ use crate::trap::Refusal;
 const HEDELEG: u64 = 0x000c_b1ff;
 /// hie and hip: the VS-level interrupts and SGEI.
 const HIE: u64 = MIDELEG_ONES | mip::SGEIP;
-/// hstatus fields that software writes. VGEIN is 0 without guest external interrupts; VSBE and VSXL are fixed.
+/// hstatus fields that software writes, but VGEIN. VSBE and VSXL are fixed.
 const HSTATUS: u64 =
     hstatus::GVA | hstatus::SPV | hstatus::SPVP | hstatus::HU | hstatus::VTVM | hstatus::VTW | hstatus::VTSR;
 
@@ -30,7 +31,8 @@ pub(super) const ROWS: &[Row] = &of_hypervisor([
         |h| h.state.csr.hstatus,
         |h, v| {
             let old = h.state.csr.hstatus;
-            let mask = HSTATUS | bits_with(&h.state, Isa::Ssnpm, legal_hupmm(v)) | h.bits.hstatus;
+            let mask =
+                HSTATUS | bits_with(&h.state, Isa::Ssnpm, legal_hupmm(v)) | h.bits.hstatus | legal_vgein(&h.state, v);
             h.state.csr.hstatus = old & !mask | v & mask;
             h.charge(h.costs().csr_flush);
             h.attend();
@@ -39,13 +41,15 @@ pub(super) const ROWS: &[Row] = &of_hypervisor([
     field!(HEDELEG, hedeleg, HEDELEG),
     Row::new(
         number::HIDELEG,
-        |h| h.state.csr.hideleg,
+        |h| h.state.csr.hideleg_in_force(),
         |h, v| {
-            h.state.csr.hideleg = v & MIDELEG_ONES;
+            // Of the others, those that M-mode delegates or filters.
+            let local = virtual_local(h) & (h.state.csr.mideleg | h.state.csr.aia.mvien);
+            h.state.csr.hideleg = v & (MIDELEG_ONES | local);
             h.attend();
         },
     ),
-    Row::new(number::HVIP, |h| h.state.csr.hvip, |h, v| set_hvip(h, MIDELEG_ONES, v)),
+    Row::new(number::HVIP, |h| h.state.csr.hvip, |h, v| set_hvip(h, MIDELEG_ONES | virtual_local(h), v)),
     Row::new(number::HIP, |h| h.mip() & HIE, |h, v| set_hvip(h, mip::VSSIP, v)),
     Row::new(
         number::HIE,
@@ -55,9 +59,15 @@ pub(super) const ROWS: &[Row] = &of_hypervisor([
             h.attend();
         },
     ),
-    // GEILEN is 0: no guest external interrupts.
-    Row::constant(number::HGEIE, |_| 0),
-    Row::constant(number::HGEIP, |_| 0),
+    Row::new(
+        number::HGEIE,
+        |h| h.state.csr.aia.hgeie,
+        |h, v| {
+            h.state.csr.aia.hgeie = v & (2u64 << h.state.guest_files()).wrapping_sub(2);
+            h.attend();
+        },
+    ),
+    Row::constant(number::HGEIP, |h| h.state.external.guest_lines),
     field!(HCOUNTEREN, hcounteren, 0xffff_ffff),
     field!(HTVAL, htval),
     field!(HTINST, htinst),
@@ -72,28 +82,13 @@ pub(super) const ROWS: &[Row] = &of_hypervisor([
     ),
     Row::new(number::HGATP, |h| h.state.csr.hgatp, write_hgatp).gated(hgatp_gate),
     Row::new(number::VSSTATUS, |h| with_sd(h.state.csr.vsstatus), write_vsstatus),
-    Row::new(
-        number::VSIE,
-        |h| (h.state.csr.mie & h.state.csr.hideleg) >> 1,
-        |h, v| {
-            let mask = h.state.csr.hideleg;
-            h.state.csr.mie = h.state.csr.mie & !mask | v << 1 & mask;
-            h.attend();
-        },
-    ),
+    Row::new(number::VSIE, Hart::vsie, write_vsie),
     Row::new(number::VSTVEC, |h| h.state.csr.vstvec, |h, v| h.state.csr.vstvec = legal_tvec(v)),
     field!(VSSCRATCH, vsscratch),
     Row::new(number::VSEPC, |h| h.state.csr.vsepc, |h, v| h.state.csr.vsepc = legal_epc(v)),
     field!(VSCAUSE, vscause),
     field!(VSTVAL, vstval),
-    Row::new(
-        number::VSIP,
-        |h| (h.mip() & h.state.csr.hideleg) >> 1,
-        |h, v| {
-            let mask = mip::VSSIP & h.state.csr.hideleg;
-            set_hvip(h, mask, v << 1);
-        },
-    ),
+    Row::new(number::VSIP, Hart::vsip, write_vsip),
     Row::new(number::VSATP, |h| h.state.csr.vsatp, write_vsatp),
     Row::new(
         number::VSTIMECMP,
@@ -116,6 +111,57 @@ const fn of_hypervisor<const N: usize>(rows: [Row; N]) -> [Row; N] {
         index += 1;
     }
     rows
+}
+
+/// VGEIN holds the numbers of guest interrupt files, and 0; any other leaves it alone.
+fn legal_vgein(state: &HartState, value: u64) -> u64 {
+    let number = (value & hstatus::VGEIN) >> hstatus::VGEIN_SHIFT;
+    if number <= state.guest_files().into() { hstatus::VGEIN } else { 0 }
+}
+
+impl Hart {
+    /// vsip: the VS-level interrupts under the numbers of S-level ones; of the others those that hideleg passes on from sip, and those of
+    /// hvip that hvien brings ("Virtual interrupts for VS level").
+    pub(crate) fn vsip(&self) -> u64 {
+        let csr = &self.state.csr;
+        let own = (self.mip() & csr.hideleg & MIDELEG_ONES) >> 1;
+        if (csr.hideleg | csr.aia.hvien) & LOCAL == 0 {
+            return own;
+        }
+        let passed = csr.hideleg_in_force() & LOCAL;
+        own | self.sip() & passed | csr.hvip & csr.aia.hvien & !passed
+    }
+
+    /// vsie.
+    pub(crate) fn vsie(&self) -> u64 {
+        let csr = &self.state.csr;
+        let own = (csr.mie & csr.hideleg & MIDELEG_ONES) >> 1;
+        if (csr.hideleg | csr.aia.hvien) & LOCAL == 0 {
+            return own;
+        }
+        let passed = csr.hideleg_in_force() & LOCAL;
+        own | self.sie() & passed | csr.aia.vsie & csr.aia.hvien & !passed
+    }
+}
+
+fn write_vsie(hart: &mut Hart, value: u64) {
+    let csr = &mut hart.state.csr;
+    let shifted = csr.hideleg & MIDELEG_ONES;
+    csr.mie = csr.mie & !shifted | value << 1 & shifted;
+    let passed = csr.hideleg_in_force() & LOCAL;
+    let own = csr.aia.hvien & !passed;
+    csr.aia.vsie = csr.aia.vsie & !own | value & own;
+    write_sie(hart, passed, value);
+}
+
+/// What a guest may: its software interrupt, and the others above 12.
+fn write_vsip(hart: &mut Hart, value: u64) {
+    let csr = &hart.state.csr;
+    let passed = csr.hideleg_in_force() & LOCAL;
+    let own = csr.aia.hvien & !passed;
+    let software = mip::VSSIP & csr.hideleg;
+    set_hvip(hart, software | own, value << 1 & software | value & own);
+    write_sip(hart, passed, value);
 }
 
 fn set_hvip(hart: &mut Hart, mask: u64, value: u64) {

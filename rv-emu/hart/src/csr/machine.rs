@@ -53,7 +53,8 @@ pub(super) const ROWS: &[Row] = &[
         |h| h.state.csr.mideleg,
         |h, v| {
             let overflow = bits_with(&h.state, Isa::Sscofpmf, mip::LCOFIP);
-            let ones = bits_with(&h.state, Isa::H, MIDELEG_ONES);
+            let guest_external = if h.state.guest_files() > 0 { mip::SGEIP } else { 0 };
+            let ones = bits_with(&h.state, Isa::H, MIDELEG_ONES | guest_external);
             h.state.csr.mideleg = v & (MIDELEG | overflow | h.bits.mideleg) | ones;
             h.attend();
         },
@@ -112,11 +113,13 @@ pub(super) fn set_status(hart: &mut Hart, value: u64) {
     hart.refresh_mode();
 }
 
-/// What M-mode can set: SSIP, SEIP, VSSIP, LCOFIP, and STIP unless Sstc drives it. VSSIP is the same bit as in hvip.
+/// What M-mode can set: SSIP, SEIP unless mvien has taken it away, VSSIP, LCOFIP, and STIP unless Sstc drives it. VSSIP is the same bit
+/// as in hvip.
 fn write_mip(hart: &mut Hart, value: u64) {
     let timer = if hart.state.stce() { 0 } else { mip::STIP };
     let overflow = bits_with(&hart.state, Isa::Sscofpmf, mip::LCOFIP);
-    let mask = mip::SSIP | mip::SEIP | timer | overflow | hart.bits.mip;
+    let external = mip::SEIP & !hart.state.csr.aia.mvien;
+    let mask = mip::SSIP | external | timer | overflow | hart.bits.mip;
     let guest = bits_with(&hart.state, Isa::H, mip::VSSIP);
     let csr = &mut hart.state.csr;
     csr.mip = csr.mip & !mask | value & mask;

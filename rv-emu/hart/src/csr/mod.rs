@@ -1,8 +1,9 @@
 //! Control and status registers: one row each, with who may access it, how it reads, and how a write is legalised.
 //!
 //! Reading has no side effects. Access is checked before, never inside. Rows follow the chapters of the specification: [`machine`],
-//! [`supervisor`], [`hypervisor`] with the VS registers, [`stateen`], [`counters`], [`pmp`], [`float`].
+//! [`supervisor`], [`hypervisor`] with the VS registers, [`stateen`], [`aia`], [`counters`], [`pmp`], [`float`].
 
+mod aia;
 mod counters;
 mod float;
 mod hypervisor;
@@ -17,7 +18,7 @@ use rv_isa::csr as number;
 use rv_isa::fields::{menvcfg, mip};
 use rv_isa::{Isa, IsaSet};
 
-use crate::bus::Bus;
+use crate::bus::{Bus, File, FileRegister};
 use crate::ext::View;
 use crate::hart::Hart;
 use crate::mode::Mode;
@@ -32,6 +33,9 @@ pub(crate) use counters::Pmu;
 /// Who may access a CSR beyond what its number says.
 type Gate = fn(&HartState) -> Result<(), Refusal>;
 
+/// The register of an interrupt file that a CSR stands for.
+type FileOf = fn(&HartState) -> Option<(File, FileRegister)>;
+
 /// One CSR.
 #[derive(Clone, Copy)]
 pub(crate) struct Row {
@@ -41,13 +45,17 @@ pub(crate) struct Row {
     /// Whether M-mode lets lower modes access it; `None` if that is no question.
     machine_gate: Option<fn(&HartState) -> bool>,
     gate: Option<Gate>,
+    /// A further gate, for writes.
+    write_gate: Option<Gate>,
+    /// The register of an interrupt file that it is at the moment, if it isn't the hart's own.
+    file: Option<FileOf>,
     read: fn(&Hart) -> u64,
     write: fn(&mut Hart, u64),
 }
 
 impl Row {
     const fn new(number: u16, read: fn(&Hart) -> u64, write: fn(&mut Hart, u64)) -> Row {
-        Row { number, isa: IsaSet::EMPTY, machine_gate: None, gate: None, read, write }
+        Row { number, isa: IsaSet::EMPTY, machine_gate: None, gate: None, write_gate: None, file: None, read, write }
     }
 
     /// A CSR without writable bits, or one that its number makes read-only.
@@ -57,6 +65,15 @@ impl Row {
 
     const fn gated(self, gate: Gate) -> Row {
         Row { gate: Some(gate), ..self }
+    }
+
+    const fn writes_gated(self, gate: Gate) -> Row {
+        Row { write_gate: Some(gate), ..self }
+    }
+
+    /// It may be a register of an interrupt file.
+    const fn in_file(self, file: FileOf) -> Row {
+        Row { file: Some(file), ..self }
     }
 
     /// M-mode decides whether lower modes may access it.
@@ -88,6 +105,7 @@ static ROWS: LazyLock<Rows> = LazyLock::new(|| {
         supervisor::ROWS,
         hypervisor::ROWS,
         stateen::ROWS,
+        aia::ROWS,
         counters::FIXED,
         counters::PROGRAMMABLE,
         pmp::CONFIGS,
@@ -120,12 +138,13 @@ pub(crate) fn is_standard(number: u16) -> bool {
 pub(crate) enum Handle {
     Standard(&'static Row),
     Extension { index: usize, number: u16 },
+    File { row: &'static Row, file: File, register: FileRegister },
 }
 
 impl Handle {
     fn number(self) -> u16 {
         match self {
-            Handle::Standard(row) => row.number,
+            Handle::Standard(row) | Handle::File { row, .. } => row.number,
             Handle::Extension { number, .. } => number,
         }
     }
@@ -145,6 +164,10 @@ fn substituted(number: u16, mode: Mode) -> u16 {
             | number::SIP
             | number::SATP
             | number::STIMECMP
+            | number::SISELECT
+            | number::SIREG
+            | number::STOPEI
+            | number::STOPI
     );
     if mode.virt() && substitutes { number + 0x100 } else { number }
 }
@@ -177,13 +200,22 @@ impl Hart {
             if let Some(gate) = row.gate {
                 gate(&self.state)?;
             }
+            if let Some(gate) = row.write_gate.filter(|_| write) {
+                gate(&self.state)?;
+            }
             let actual = substituted(number, mode);
-            return Ok(Handle::Standard(self.rows[usize::from(actual)].unwrap_or(row)));
+            return Ok(self.handle(self.rows[usize::from(actual)].unwrap_or(row)));
         }
         let index = self.extension_of(number).ok_or(Refusal::Illegal)?;
         self.extensions[index].csr_check(&self.state, number, write)?;
         check_number(number, mode, write)?;
         Ok(Handle::Extension { index, number })
+    }
+
+    /// What `row` stands for at the moment.
+    fn handle(&self, row: &'static Row) -> Handle {
+        let file = row.file.filter(|_| self.state.imsic.is_some()).and_then(|file| file(&self.state));
+        file.map_or(Handle::Standard(row), |(file, register)| Handle::File { row, file, register })
     }
 
     fn extension_of(&self, number: u16) -> Option<usize> {
@@ -193,6 +225,9 @@ impl Hart {
     pub(crate) fn csr_read_row(&self, handle: Handle, bus: &mut dyn Bus) -> u64 {
         match handle {
             Handle::Standard(row) => (row.read)(self),
+            Handle::File { file, register, .. } => {
+                bus.file_read(self.state.hart_id as usize, file, register, self.state.cycles)
+            }
             Handle::Extension { index, number } => {
                 self.extensions[index].csr_read(&self.state, View(Some(bus.ram())), number)
             }
@@ -213,6 +248,13 @@ impl Hart {
         }
         match handle {
             Handle::Standard(row) => (row.write)(self, value),
+            // An observer without the machine can't reach what isn't the hart's.
+            Handle::File { file, register, .. } => {
+                if let Some(bus) = bus {
+                    bus.file_write(self.state.hart_id as usize, file, register, value, self.state.cycles);
+                    self.attend();
+                }
+            }
             Handle::Extension { index, number } => {
                 let done = self
                     .extend(index, bus, |extension, state, outside| extension.csr_write(state, outside, number, value));
@@ -248,7 +290,7 @@ impl Hart {
 
     fn poke(&mut self, number: u16, value: u64, bus: Option<&mut dyn Bus>) -> bool {
         let handle = match self.rows[usize::from(number & 0xfff)] {
-            Some(row) => Some(Handle::Standard(row)),
+            Some(row) => Some(self.handle(row)),
             None => self.extension_of(number).map(|index| Handle::Extension { index, number }),
         };
         handle.is_some_and(|handle| self.csr_write_row(handle, value, bus).is_ok())

@@ -1,8 +1,9 @@
 //! State enables (Smstateen, Ssstateen): what state lower modes reach. Of the state that the registers can guard there are here the environment
-//! configurations and the registers themselves.
+//! configurations, interrupt registers (see [`super::aia`]) and the registers themselves.
 
 use rv_isa::Isa;
 
+use super::aia::stateen_bits;
 use super::{Row, number};
 use crate::hart::Hart;
 use crate::state::{HartState, SE};
@@ -14,8 +15,8 @@ const ENVCFG: u64 = 1 << 62;
 const HSTATEEN0: u64 = SE | ENVCFG;
 
 /// Writable bits of register `index` on this hart, whose extensions may have some of their own.
-const fn writable(hart: &Hart, index: usize) -> u64 {
-    if index == 0 { HSTATEEN0 | hart.bits.stateen } else { SE }
+fn writable(hart: &Hart, index: usize) -> u64 {
+    if index == 0 { HSTATEEN0 | stateen_bits(&hart.state) | hart.bits.stateen } else { SE }
 }
 
 /// The bits of sstateen0 that are not read-only 0: those of extensions, where the levels above open them.

@@ -3,6 +3,7 @@
 use rv_isa::Isa;
 use rv_isa::fields::{hstatus, menvcfg, mip, mstatus};
 
+use super::aia::{LOCAL, guest_interrupts_gate};
 use super::machine::{set_status, with_sd};
 use super::stateen::{hypervisor_opens_envcfg, machine_opens_envcfg};
 use super::{
@@ -25,15 +26,7 @@ pub(super) const ROWS: &[Row] = &[
         let old = h.state.csr.mstatus;
         set_status(h, old & !mask | v & mask);
     }),
-    Row::new(
-        number::SIE,
-        |h| h.state.csr.mie & visible(h),
-        |h, v| {
-            let mask = visible(h);
-            h.state.csr.mie = h.state.csr.mie & !mask | v & mask;
-            h.attend();
-        },
-    ),
+    Row::new(number::SIE, Hart::sie, |h, v| write_sie(h, u64::MAX, v)).gated(guest_interrupts_gate),
     Row::new(number::STVEC, |h| h.state.csr.stvec, |h, v| h.state.csr.stvec = legal_tvec(v)),
     field!(SCOUNTEREN, scounteren, 0xffff_ffff),
     Row::new(
@@ -51,16 +44,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::new(number::SEPC, |h| h.state.csr.sepc, |h, v| h.state.csr.sepc = legal_epc(v)),
     field!(SCAUSE, scause),
     field!(STVAL, stval),
-    Row::new(
-        number::SIP,
-        |h| h.mip() & visible(h),
-        |h, v| {
-            let overflow = bits_with(&h.state, Isa::Sscofpmf, mip::LCOFIP);
-            let mask = (mip::SSIP | overflow | h.bits.sip) & h.state.csr.mideleg;
-            h.state.csr.mip = h.state.csr.mip & !mask | v & mask;
-            h.attend();
-        },
-    ),
+    Row::new(number::SIP, Hart::sip, |h, v| write_sip(h, u64::MAX, v)).gated(guest_interrupts_gate),
     Row::new(number::SATP, |h| h.state.csr.satp, write_satp).gated(translation_gate),
     Row::new(
         number::STIMECMP,
@@ -72,6 +56,7 @@ pub(super) const ROWS: &[Row] = &[
     )
     .opened_by_machine(timer_opened_by_machine)
     .gated(timer_gate)
+    .writes_gated(guest_interrupts_gate)
     .of(Isa::Sstc),
 ];
 
@@ -88,6 +73,43 @@ fn read_sstatus(hart: &Hart) -> u64 {
 /// Bits of mip and mie that sip and sie show: the delegated ones of the S level.
 fn visible(hart: &Hart) -> u64 {
     (S_BITS | hart.bits.mie) & hart.state.csr.mideleg
+}
+
+/// Bits of sip and sie that M-mode has not delegated, but filters (Smaia): they are mvip's, with enables of their own.
+fn filtered(hart: &Hart) -> u64 {
+    hart.state.csr.aia.mvien & !hart.state.csr.mideleg
+}
+
+impl Hart {
+    /// sip.
+    pub(crate) fn sip(&self) -> u64 {
+        self.mip() & visible(self) | self.mvip() & filtered(self)
+    }
+
+    /// sie.
+    pub(crate) fn sie(&self) -> u64 {
+        self.state.csr.mie & visible(self) | self.state.csr.aia.sie & filtered(self)
+    }
+}
+
+/// Writes the bits of sie in `mask`.
+pub(super) fn write_sie(hart: &mut Hart, mask: u64, value: u64) {
+    let (own, aliases) = (filtered(hart) & mask, visible(hart) & mask);
+    let csr = &mut hart.state.csr;
+    csr.mie = csr.mie & !aliases | value & aliases;
+    csr.aia.sie = csr.aia.sie & !own | value & own;
+    hart.attend();
+}
+
+/// Writes the bits of sip in `mask`, as far as S-mode may: those that stay until software clears them.
+pub(super) fn write_sip(hart: &mut Hart, mask: u64, value: u64) {
+    let overflow = bits_with(&hart.state, Isa::Sscofpmf, mip::LCOFIP);
+    let aliases = (mip::SSIP | overflow | hart.bits.sip) & hart.state.csr.mideleg & mask;
+    let own = (mip::SSIP | LOCAL) & filtered(hart) & mask;
+    let csr = &mut hart.state.csr;
+    csr.mip = csr.mip & !aliases | value & aliases;
+    csr.aia.mvip = csr.aia.mvip & !own | value & own;
+    hart.attend();
 }
 
 /// An unsupported MODE makes the whole write void ("satp").

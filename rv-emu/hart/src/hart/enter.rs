@@ -1,6 +1,7 @@
 //! Trap entry: one function with parallel arms, the destination computed once at its head.
 
 use rv_isa::fields::{hstatus, mstatus};
+use rv_isa::{Isa, IsaSet};
 
 use super::Hart;
 use crate::bus::Bus;
@@ -13,9 +14,16 @@ use crate::trap::{Tinst, Trap};
 /// last, lowest number first.
 const PRIORITY: [u64; 11] = [11, 3, 7, 9, 1, 5, 12, 10, 2, 6, 13];
 
-/// [`PRIORITY`] with the interrupts of `extensions` where they rank.
-pub(super) fn priority(extensions: &[Box<dyn Extension>]) -> Box<[u64]> {
-    let mut order = PRIORITY.to_vec();
+/// The same with the local interrupts that the Advanced Interrupt Architecture makes room for ("Defined major interrupts and default
+/// priorities", with the order that is planned there).
+const PRIORITY_AIA: [u64; 35] = [
+    47, 23, 46, 45, 22, 44, 43, 21, 42, 41, 20, 40, 11, 3, 7, 9, 1, 5, 12, 10, 2, 6, 13, 39, 19, 38, 37, 18, 36, 35,
+    17, 34, 33, 16, 32,
+];
+
+/// The order of priority on a hart with `isa`, with the interrupts of `extensions` where they rank.
+pub(super) fn priority(isa: IsaSet, extensions: &[Box<dyn Extension>]) -> Box<[u64]> {
+    let mut order = if isa.has(Isa::Ssaia) { PRIORITY_AIA.to_vec() } else { PRIORITY.to_vec() };
     for (number, before) in extensions.iter().flat_map(|extension| extension.ranks()) {
         let place = order.iter().position(|ranked| ranked == before).map_or(order.len(), |place| place + 1);
         order.insert(place, *number);
@@ -57,7 +65,8 @@ impl Hart {
     /// Takes the most urgent interrupt that is pending and enabled, if any.
     pub(super) fn take_interrupt(&mut self, bus: &mut dyn Bus) -> bool {
         let enabled = self.mip() & self.state.csr.mie;
-        if enabled == 0 && self.extensions.is_empty() {
+        let aia = self.state.has_aia();
+        if enabled == 0 && self.extensions.is_empty() && !aia {
             return false;
         }
         let csr = &self.state.csr;
@@ -74,8 +83,9 @@ impl Hart {
         };
         let below = enabled & csr.mideleg;
         let guest_bits = below & csr.hideleg;
-        let claimed = self.claimed(below & !guest_bits);
-        let to_supervisor = if supervisor { below & !guest_bits & !claimed } else { 0 };
+        let supervisor_bits = if aia { self.supervisor_interrupts() } else { below & !guest_bits };
+        let claimed = self.claimed(supervisor_bits);
+        let to_supervisor = if supervisor { supervisor_bits & !claimed } else { 0 };
         if to_supervisor != 0 {
             return self.interrupt(to_supervisor, Mode::HS);
         }
@@ -87,10 +97,27 @@ impl Hart {
             Mode::VS => self.state.csr.vsstatus & mstatus::SIE != 0,
             _ => false,
         };
-        guest && guest_bits != 0 && self.interrupt(guest_bits, Mode::VS)
+        match aia {
+            true => guest && self.guest_interrupt(),
+            false => guest && guest_bits != 0 && self.interrupt(guest_bits, Mode::VS),
+        }
     }
 
-    fn claimed(&self, candidates: u64) -> u64 {
+    /// Takes the interrupt that vstopi names, if there is one. Those of the hardware have other numbers outside of the guest.
+    fn guest_interrupt(&mut self) -> bool {
+        let top = self.guest_top();
+        if top == 0 {
+            return false;
+        }
+        let number = top >> 16;
+        let given = self.state.csr.hvictl_interrupt() == Some(number);
+        let outside = if matches!(number, 1 | 5 | 9) && !given { number + 1 } else { number };
+        self.enter_as(Trap::interrupt(outside), Mode::VS, number);
+        true
+    }
+
+    /// Those of `candidates` that an extension takes to a less privileged mode.
+    pub(super) fn claimed(&self, candidates: u64) -> u64 {
         self.extensions.iter().map(|extension| extension.claims(&self.state, candidates)).fold(0, |a, b| a | b)
     }
 
@@ -126,7 +153,8 @@ impl Hart {
 
     fn interrupt(&mut self, candidates: u64, to: Mode) -> bool {
         debug_assert!(candidates != 0);
-        self.enter(Trap::interrupt(self.first(candidates)), to);
+        let number = if self.state.has_aia() { self.top_of(candidates, to) >> 16 } else { self.first(candidates) };
+        self.enter(Trap::interrupt(number), to);
         true
     }
 
@@ -156,13 +184,18 @@ impl Hart {
 
     /// "Trap Entry" of the privileged specification.
     fn enter(&mut self, trap: Trap, to: Mode) {
+        self.enter_as(trap, to, trap_number(&trap, to));
+    }
+
+    /// The same, with the code that the destination shall see.
+    fn enter_as(&mut self, trap: Trap, to: Mode, number: u64) {
         self.count_trap(to, &trap);
         let vector = match to {
             Mode::M => self.enter_machine(&trap),
-            Mode::VS => self.enter_guest(&trap),
+            Mode::VS => self.enter_guest(&trap, number),
             _ => self.enter_supervisor(&trap),
         };
-        let offset = if trap.interrupt && vector & 1 != 0 { 4 * trap_number(&trap, to) } else { 0 };
+        let offset = if trap.interrupt && vector & 1 != 0 { 4 * number } else { 0 };
         self.state.mode = to;
         self.state.pc = (vector & !3).wrapping_add(offset);
         self.switched(0);
@@ -207,10 +240,10 @@ impl Hart {
     }
 
     /// VS-mode sees its interrupts under the numbers of S-level ones.
-    fn enter_guest(&mut self, trap: &Trap) -> u64 {
+    fn enter_guest(&mut self, trap: &Trap, number: u64) -> u64 {
         let (mode, csr) = (self.state.mode, &mut self.state.csr);
         csr.vsepc = self.state.pc;
-        csr.vscause = trap_number(trap, Mode::VS) | trap.cause() & 1 << 63;
+        csr.vscause = number | trap.cause() & 1 << 63;
         csr.vstval = trap.tval;
         csr.vsstatus = pushed_supervisor(csr.vsstatus, mode);
         csr.vstvec

@@ -1,5 +1,6 @@
 //! A hart: architectural state, the extensions it has, and everything derived that makes it fast.
 
+mod aia;
 mod enter;
 mod memory;
 mod recorded;
@@ -118,7 +119,7 @@ impl Hart {
     ) -> Result<Hart, HartError> {
         check_extensions(&extensions)?;
         let bits = merged_bits(&extensions);
-        let priority = enter::priority(&extensions);
+        let priority = enter::priority(isa, &extensions);
         let mmu = Mmu::new();
         let mut hart = Hart {
             state: HartState::new(hart_id, pc, isa),
@@ -147,11 +148,17 @@ impl Hart {
         Ok(hart)
     }
 
+    /// Gives the hart an IMSIC with `guests` guest interrupt files (at most 63), which the bus answers for.
+    pub fn attach_imsic(&mut self, guests: u8) {
+        self.state = self.state.clone().with_imsic(Some(guests.min(63)));
+        self.refresh();
+    }
+
     /// Back to reset with the first instruction at `pc`. Virtual time and counters go on.
     pub fn reset(&mut self, pc: u64) {
         self.account();
-        let HartState { cycles, retired, hart_id, isa, .. } = self.state;
-        self.state = HartState { cycles, retired, ..HartState::new(hart_id, pc, isa) };
+        let HartState { cycles, retired, hart_id, isa, imsic, .. } = self.state;
+        self.state = HartState { cycles, retired, ..HartState::new(hart_id, pc, isa).with_imsic(imsic) };
         self.extensions.iter_mut().for_each(|extension| extension.reset());
         self.refresh();
     }

@@ -149,6 +149,10 @@ impl Hart {
         if std::mem::replace(&mut self.foreign_writes, foreign_writes) != foreign_writes {
             self.state.reservation = None;
         }
+        if self.state.has_aia() {
+            let vgein = self.state.vgein();
+            self.state.external = bus.external(self.state.hart_id as usize, vgein, self.state.cycles);
+        }
         if std::mem::take(&mut self.state.wires.ssip) {
             self.state.csr.mip |= mip::SSIP;
         }
@@ -162,11 +166,16 @@ impl Hart {
 
     /// WFI ends when an interrupt is pending and enabled in `mie`, whether or not it is taken.
     fn still_waiting(&mut self) -> bool {
-        if self.state.waiting && self.mip() & self.state.csr.mie != 0 {
+        if self.state.waiting && self.is_interrupted() {
             self.state.waiting = false;
             self.charge(self.costs.wfi_wake);
         }
         self.state.waiting
+    }
+
+    /// An interrupt is pending and enabled at some level, which may have it disabled globally.
+    fn is_interrupted(&self) -> bool {
+        if self.state.has_aia() { self.top_pending() } else { self.mip() & self.state.csr.mie != 0 }
     }
 
     /// Catches up with changes to code that this or another hart, or a device, has made.

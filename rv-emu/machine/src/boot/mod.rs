@@ -3,6 +3,7 @@
 //! Placement is that of QEMU's `virt`: firmware or a bare program at the start of memory, a kernel 2 MiB above, the initial archive and
 //! the device tree further up.
 
+mod controllers;
 mod place;
 mod reset;
 pub mod tree;

@@ -1,21 +1,18 @@
 //! The device tree, made from the board's own map.
 
-use rv_devices::plic;
 use rv_hart::sem::block::BLOCK_SIZE;
 use rv_isa::{Isa, IsaSet};
 use vm_fdt::{Error, FdtWriter};
 
 use crate::board::TIMEBASE_HZ;
-use crate::map::{DEVICES, Part, RAM_BASE, RTC, Range, Row};
+use crate::interrupts::Aia;
+use crate::map::{DEVICES, Part, RAM_BASE, Range, Row, devices};
 
-const PLIC_PHANDLE: u32 = 0x1000;
 const TEST_PHANDLE: u32 = 0x1001;
-/// Interrupt numbers at a hart: M and S software, timer, external.
+/// Interrupt numbers at a hart: M and S software, timer.
 const S_SOFTWARE: u32 = 1;
 const M_SOFTWARE: u32 = 3;
 const M_TIMER: u32 = 7;
-const M_EXTERNAL: u32 = 11;
-const S_EXTERNAL: u32 = 9;
 
 /// What the tree says of the machine.
 #[derive(Clone, Debug)]
@@ -28,6 +25,8 @@ pub struct Tree {
     pub isa: IsaSet,
     /// Names of further extensions.
     pub further: Vec<String>,
+    /// Interrupt controllers.
+    pub aia: Aia,
     /// Whether there is a real-time clock.
     pub rtc: bool,
 }
@@ -116,7 +115,7 @@ impl Tree {
         fdt.property_u32("#size-cells", 2)?;
         fdt.property_string("compatible", "simple-bus")?;
         fdt.property_null("ranges")?;
-        for row in DEVICES.iter().chain(self.rtc.then_some(&RTC)) {
+        for row in &devices(self.aia, self.harts as usize, self.rtc) {
             let node = fdt.begin_node(&format!("{}@{:x}", row.name, row.base))?;
             let compatible = row.compatible.iter().map(|name| (*name).to_owned()).collect();
             fdt.property_string_list("compatible", compatible)?;
@@ -136,34 +135,24 @@ impl Tree {
                 fdt.property_null("interrupt-controller")?;
                 fdt.property_array_u32("interrupts-extended", &self.lines(&[S_SOFTWARE]))
             }
-            Part::Plic => {
-                fdt.property_u32("#interrupt-cells", 1)?;
-                fdt.property_u32("#address-cells", 0)?;
-                fdt.property_null("interrupt-controller")?;
-                fdt.property_array_u32("interrupts-extended", &self.lines(&[M_EXTERNAL, S_EXTERNAL]))?;
-                fdt.property_u32("riscv,ndev", plic::SOURCES)?;
-                fdt.property_phandle(PLIC_PHANDLE)
+            Part::Plic | Part::AplicMachine | Part::AplicSupervisor | Part::ImsicMachine | Part::ImsicSupervisor => {
+                self.write_controller(fdt, row.part)
             }
             Part::Uart => {
-                write_interrupt(fdt, row)?;
+                self.write_interrupt(fdt, row)?;
                 fdt.property_u32("clock-frequency", 3_686_400)
             }
-            Part::Virtio(_) | Part::Rtc => write_interrupt(fdt, row),
+            Part::Virtio(_) | Part::Rtc => self.write_interrupt(fdt, row),
             Part::Finisher => fdt.property_phandle(TEST_PHANDLE),
             Part::Rom | Part::Ram => Ok(()),
         }
     }
 
     /// These interrupts of every hart, as `interrupts-extended` has them.
-    fn lines(&self, interrupts: &[u32]) -> Vec<u32> {
+    pub(super) fn lines(&self, interrupts: &[u32]) -> Vec<u32> {
         let of_hart = |hart| interrupts.iter().flat_map(move |number| [intc_phandle(hart), *number]);
         (0..self.harts).flat_map(of_hart).collect()
     }
-}
-
-fn write_interrupt(fdt: &mut FdtWriter, row: &Row) -> Result<(), Error> {
-    fdt.property_u32("interrupts", row.irq.unwrap_or(0))?;
-    fdt.property_u32("interrupt-parent", PLIC_PHANDLE)
 }
 
 fn intc_phandle(hart: u32) -> u32 {
@@ -204,7 +193,8 @@ mod tests {
 
     #[test]
     fn the_tree_has_its_magic_and_size() {
-        let tree = Tree { harts: 4, memory: 1 << 30, isa: IsaSet::standard(), further: Vec::new(), rtc: true };
+        let isa = IsaSet::standard();
+        let tree = Tree { harts: 4, memory: 1 << 30, isa, further: Vec::new(), aia: Aia::None, rtc: true };
         let bytes = tree.build(&Chosen { append: Some("x".to_owned()), initrd: Range::new(0x8800_0000, 10) });
         assert_eq!(bytes[..4], [0xd0, 0x0d, 0xfe, 0xed]);
         assert_eq!(u32::from_be_bytes(bytes[4..8].try_into().unwrap()) as usize, bytes.len());
