@@ -7,3 +7,4 @@
 pub mod archive;
 pub mod images;
 pub mod lab;
+pub mod linux;

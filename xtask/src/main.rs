@@ -1,6 +1,7 @@
 //! Project chores that aren't the compiler's: guest images, which need another
 //! compiler, and the checks of the house's own rules.
 
+mod debian;
 mod images;
 mod manifest;
 mod sources;
@@ -39,6 +40,15 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
         arguments: Vec<String>,
     },
+    /// Fetch Debian's kernel and programs for riscv64, which tests and benchmarks run, with apt-get
+    Debian {
+        /// The folder that they go to
+        #[arg(long, value_name = "DIR", default_value = "target/debian")]
+        into: PathBuf,
+        /// Fetch anew what is there
+        #[arg(long)]
+        again: bool,
+    },
     /// Check the rules of style that no compiler knows
     Tidy,
 }
@@ -68,6 +78,7 @@ fn run(chore: Chore) -> Result<bool> {
         Chore::Images { check: true, names } => images::check(&root, &names),
         Chore::Images { check: false, names } => images::build(&root, &names),
         Chore::Riscv { workspace, arguments } => images::run_cargo(&root, &workspace, &arguments),
+        Chore::Debian { into, again } => debian::fetch(&root.join(into), again),
         Chore::Tidy => tidy::check(&root),
     }
 }

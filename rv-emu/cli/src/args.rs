@@ -80,6 +80,9 @@ pub struct RunArgs {
     /// Stop when all harts together have retired this many instructions.
     #[arg(long, value_name = "N")]
     pub max_insns: Option<u64>,
+    /// What happens when all harts wait for a timer: the host waits as long (real), or time jumps (skip). Auto waits while input can come.
+    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
+    pub idle: Idle,
     /// Write the machine's device tree to a file, and exit.
     #[arg(long, value_name = "FILE")]
     pub dump_dtb: Option<PathBuf>,
@@ -95,6 +98,29 @@ pub struct RunArgs {
     /// Trace options.
     #[command(flatten)]
     pub trace: TraceArgs,
+}
+
+/// What happens when all harts wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Idle {
+    /// As `real` while input can come, else as `skip`.
+    #[default]
+    Auto,
+    /// The host waits too, so that virtual time doesn't run ahead of the host's.
+    Real,
+    /// Time jumps to the next event.
+    Skip,
+}
+
+impl Idle {
+    /// Whether the host waits, when input can still come or not.
+    pub fn waits(self, input_open: bool) -> bool {
+        match self {
+            Self::Auto => input_open,
+            Self::Real => true,
+            Self::Skip => false,
+        }
+    }
 }
 
 /// Options that describe a machine.

@@ -67,9 +67,9 @@ impl Console {
         }
     }
 
-    /// Waits for input, but not for ever.
-    pub fn wait(&mut self) -> Input {
-        match self.input.recv_timeout(Duration::from_millis(200)) {
+    /// Waits for input, but no longer than `limit`.
+    pub fn wait(&mut self, limit: Duration) -> Input {
+        match self.input.recv_timeout(limit) {
             Ok(bytes) => self.filter(&bytes),
             Err(RecvTimeoutError::Timeout) => Input::Bytes(Vec::new()),
             Err(RecvTimeoutError::Disconnected) => Input::Closed,

@@ -6,6 +6,7 @@ mod console;
 mod isa;
 mod lab;
 mod network;
+mod pace;
 mod run;
 mod trace;
 

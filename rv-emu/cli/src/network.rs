@@ -13,15 +13,13 @@ use crate::args::NetArg;
 pub struct Networks {
     /// The card's slot, and what its cable leads to.
     cables: Vec<(usize, Nat)>,
-    /// Virtual time up to which the host has had its chance to answer.
-    waited: u64,
 }
 
 impl Networks {
     /// Opens the networks that were asked for, in the order of the cards.
     pub fn open(nets: &[NetArg], machine: &Machine) -> Result<Self> {
         let cables = machine.board.net_ports().zip(nets).map(|(slot, net)| Ok((slot, net.open()?)));
-        Ok(Self { cables: cables.collect::<Result<_>>()?, waited: machine.now() })
+        Ok(Self { cables: cables.collect::<Result<_>>()? })
     }
 
     /// Whether there are none: nothing can come in.
@@ -42,29 +40,14 @@ impl Networks {
         }
     }
 
-    /// Lets the host keep up when all harts wait: as much of its time passes as virtual time has, up to `max`, or less if
-    /// something comes in. Else the guest's timeouts would be over before anybody can have answered.
-    pub fn keep_pace(&mut self, machine: &Machine, max: Duration) {
-        let passed = virtual_time(machine.now().saturating_sub(self.waited));
-        if !self.is_empty() {
-            self.wait(passed.min(max));
-        }
-        self.waited = machine.now();
-    }
-
-    /// Time that harts have worked in needs no waiting for.
-    pub fn worked(&mut self, machine: &Machine) {
-        self.waited = machine.now();
-    }
-
-    /// Waits until the host has something for the guest, or the time is over.
-    pub fn wait(&self, timeout: Duration) {
+    /// Waits until the host has something for the guest, which then has it, or the time is over; whether something came.
+    pub fn wait(&mut self, machine: &mut Machine, timeout: Duration) -> bool {
         let share = timeout / self.cables.len().max(1) as u32;
-        for (_, nat) in &self.cables {
-            if nat.wait(share, &[]) {
-                return;
-            }
+        let came = self.cables.iter().any(|(_, nat)| nat.wait(share, &[]));
+        if came {
+            self.exchange(machine);
         }
+        came
     }
 }
 

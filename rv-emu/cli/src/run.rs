@@ -14,6 +14,7 @@ use rv_machine::{CostModel, Image, Limits, Machine, MachineConfig, Software, Sto
 use crate::args::{MachineArgs, RunArgs, devices};
 use crate::console::{Console, Input};
 use crate::network::Networks;
+use crate::pace::Pace;
 use crate::trace;
 
 /// Exit code of a run that reached its instruction limit.
@@ -22,6 +23,10 @@ const LIMIT: u8 = 124;
 pub const FAILED: u8 = 125;
 /// Virtual time between two looks at the console.
 const SLICE: u64 = 2_000_000;
+/// The same, of a machine that sleeps: it shall not wake the host for nothing.
+const SLICE_ASLEEP: u64 = 20_000_000;
+/// Longest time that the host waits for input without looking at the machine.
+const IDLE: Duration = Duration::from_millis(200);
 /// How long the console may wait for its turn while the machine waits for a network.
 const TURN: Duration = Duration::from_millis(20);
 
@@ -37,7 +42,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
     machine.load(&software)?;
     let mut trace = trace::open(&args.trace, &software, &machine)?;
     let mut networks = Networks::open(&args.machine.nets, &machine)?;
-    let ended = drive(&mut machine, &mut networks, args.max_insns, trace.as_mut());
+    let ended = drive(&mut machine, &mut networks, args, trace.as_mut());
     if let Some(trace) = trace {
         trace.finish().context("can't write the trace")?;
     }
@@ -100,16 +105,18 @@ fn software(args: &RunArgs) -> Result<Software> {
 fn drive(
     machine: &mut Machine,
     networks: &mut Networks,
-    max_insns: Option<u64>,
+    args: &RunArgs,
     mut trace: Option<&mut Trace>,
 ) -> Result<Result<ExitCode>> {
     let mut console = Console::open().context("can't open the console")?;
-    let limits = Limits { max_insns, slice: Some(SLICE) };
+    let mut slice = SLICE;
+    let mut pace = Pace::new();
     let mut output = Vec::new();
     let mut input_open = true;
     let terminal = machine.board.slots(Kind::Console).next();
     loop {
         let retired = machine.retired();
+        let limits = Limits { max_insns: args.max_insns, slice: Some(slice) };
         let stop = match &mut trace {
             Some(trace) => {
                 let stop = machine.run_watched(&limits, Some(*trace));
@@ -118,6 +125,7 @@ fn drive(
             }
             None => machine.run(&limits),
         };
+        slice = if machine.retired() == retired { SLICE_ASLEEP } else { SLICE };
         machine.drain_output(&mut output);
         if let Some(slot) = terminal {
             machine.board.drain_console(slot, &mut output);
@@ -134,18 +142,25 @@ fn drive(
                 return Ok(Ok(ExitCode::from(LIMIT)));
             }
             Stop::Idle if !networks.is_empty() => {
-                networks.wait(TURN);
+                networks.wait(machine, TURN);
                 console.poll()
             }
             Stop::Idle if !input_open => return Ok(Err(hung(machine))),
-            Stop::Idle => console.wait(),
+            Stop::Idle => console.wait(IDLE),
             Stop::Slice if machine.retired() == retired && trapping(machine) => return Ok(Err(stuck(machine))),
             Stop::Slice => {
-                match trapping(machine) {
-                    true => networks.worked(machine),
-                    false => networks.keep_pace(machine, TURN),
+                let waits = args.idle.waits(input_open || !networks.is_empty());
+                let ahead = pace.ahead(machine.now()).filter(|_| waits);
+                match ahead.map(|ahead| ahead.min(IDLE)) {
+                    None => console.poll(),
+                    Some(ahead) if networks.is_empty() => console.wait(ahead),
+                    Some(ahead) => {
+                        if networks.wait(machine, ahead.min(TURN)) {
+                            slice = SLICE;
+                        }
+                        console.poll()
+                    }
                 }
-                console.poll()
             }
         };
         match input {

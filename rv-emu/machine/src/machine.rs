@@ -155,8 +155,10 @@ pub struct Machine {
     seen: Vec<u64>,
     /// Idle time of each hart in the newest snapshot.
     idle_shown: Vec<u64>,
-    /// Virtual time that all harts have reached.
+    /// Virtual time that all harts have reached, but for a nap.
     now: u64,
+    /// How far slices have got in the time that all harts wait; of no meaning if it is not beyond `now`.
+    napped: u64,
     quantum: u64,
     tree: Tree,
     htif: Option<Htif>,
@@ -207,6 +209,7 @@ impl Machine {
             seen: vec![UNSEEN; count],
             idle_shown: vec![0; count],
             now: 0,
+            napped: 0,
             quantum,
             tree: Tree { harts: count as u32, memory, isa, further, rtc: rtc_base.is_some() },
             htif: None,
@@ -262,7 +265,7 @@ impl Machine {
 
     /// Virtual time in cycles that all harts have reached.
     pub fn now(&self) -> u64 {
-        self.now
+        self.now.max(self.napped)
     }
 
     /// Instructions retired by all harts.
@@ -290,7 +293,7 @@ impl Machine {
     /// it may turn out to have woken within the quantum.
     pub fn snapshot(&mut self) -> Snapshot {
         self.harts.iter_mut().for_each(Hart::account);
-        let now = self.harts.iter().map(|hart| hart.state.cycles).max().unwrap_or(self.now).max(self.now);
+        let now = self.harts.iter().map(|hart| hart.state.cycles).max().unwrap_or(self.now).max(self.now());
         let counters = |(hart, shown): (&Hart, &mut u64)| {
             let mut counters = hart.counters().clone();
             counters.named = hart.extension_counters().map(|(name, count)| (name.to_owned(), count)).collect();
@@ -341,7 +344,12 @@ impl Machine {
     /// As [`Machine::run`], and shows what `watch` wants to see. Software can't tell: everything happens in the same order, at the same times.
     pub fn run_watched(&mut self, limits: &Limits, mut watch: Option<&mut dyn Watch>) -> Stop {
         self.give_character();
-        let end = self.now.saturating_add(limits.slice.unwrap_or(SLICE_CYCLES).max(1));
+        let end = limits.slice.map_or(u64::MAX, |slice| self.now().saturating_add(slice.max(1)));
+        if self.napped > self.now
+            && let Some(stop) = self.sleep(end)
+        {
+            return stop;
+        }
         loop {
             if let Some(stop) = self.round(end, limits.max_insns, &mut watch) {
                 return stop;
@@ -385,7 +393,7 @@ impl Machine {
         }
         self.turn = 0;
         self.now = horizon;
-        if self.harts.iter().all(|hart| hart.state.waiting) { self.sleep() } else { None }
+        if self.harts.iter().all(|hart| hart.state.waiting) { self.sleep(end) } else { None }
     }
 
     /// Runs hart `index` up to `horizon`.
@@ -443,13 +451,20 @@ impl Machine {
         self.board.changes() + self.harts[index].changes()
     }
 
-    /// All harts wait: jump to the first event, if there is one.
-    fn sleep(&mut self) -> Option<Stop> {
+    /// All harts wait: jump to the first event, if there is one. Not beyond the end of the slice: the host may have something for them before
+    /// that. Such a nap leaves `now` where it is, so that turns begin at the event, however long the slices are.
+    fn sleep(&mut self, end: u64) -> Option<Stop> {
         let asleep = (0..self.harts.len()).all(|index| self.sleeps_through(index, self.now));
         if !asleep {
+            // Whatever it was that woke them came after the nap.
+            self.now = self.now();
             return None;
         }
         match self.harts.iter().map(Hart::wakes_at).min() {
+            Some(event) if event > end && event < TIME_MAX => {
+                self.napped = end;
+                Some(Stop::Slice)
+            }
             Some(event) if event < TIME_MAX => {
                 self.now = event.max(self.now);
                 None

@@ -3,12 +3,13 @@
 mod common;
 
 use common::{DATA, MTI, MTIMECMP, Program, finish, flat, machine, peek};
-use rv_isa::asm::{self, A0, A1, A2, A3, A4, A5, ZERO};
+use rv_isa::asm::{self, A0, A1, A2, A3, A4, A5, T0, ZERO};
 use rv_isa::csr;
 use rv_machine::map::RAM_BASE;
 use rv_machine::{Limits, Machine, MachineConfig, Software, Stop};
 
 const LOG: u64 = DATA + 0x1000;
+const MTIME: u64 = 0x200_bff8;
 const ENTRIES: u64 = 3_000;
 
 /// All harts write their number to the next place of one log, which they draw with LR/SC; the last one ends the run.
@@ -60,6 +61,72 @@ fn the_same_run_every_time_however_it_is_cut() {
         assert!(run(quantum, Some(777), true) == whole, "looked at");
     }
     assert!(run(100, None, false).0 != run(1_000, None, false).0, "the quantum decides the interleaving");
+}
+
+/// Each hart sleeps twenty times, for a time of its own, and writes down when it woke; the last one ends the run.
+fn sleepers() -> Program {
+    let mut program = Program::new();
+    program.csr(csr::MIE, MTI).add(&[asm::csrrs(A0, csr::MHARTID, ZERO)]);
+    program.li(A1, MTIMECMP).add(&[asm::slli(A3, A0, 3), asm::add(A1, A1, A3)]);
+    program.li(A2, MTIME).li(A4, LOG).add(&[asm::slli(A3, A0, 8), asm::add(A4, A4, A3), asm::addi(T0, ZERO, 20)]);
+    let draw = program.here();
+    program.add(&[asm::ld(A5, A2, 0), asm::slli(A3, A0, 5), asm::add(A5, A5, A3), asm::addi(A5, A5, 37)]);
+    program.add(&[asm::sd(A5, A1, 0), asm::wfi(), asm::csrrs(A5, csr::MCYCLE, ZERO), asm::sd(A5, A4, 0)]);
+    program.add(&[asm::addi(A4, A4, 8), asm::addi(T0, T0, -1)]);
+    let back = draw as i64 - program.here() as i64;
+    program.add(&[asm::bne(T0, ZERO, back as i32)]);
+    program.li(A1, DATA).add(&[asm::addi(A3, ZERO, 1), asm::amoadd_d(A5, A3, A1), asm::addi(A3, ZERO, 3)]);
+    let last = program.hole();
+    program.wait();
+    program.land(last, |offset| asm::beq(A5, A3, offset)).pass();
+    program
+}
+
+#[test]
+fn sleep_is_the_same_however_it_is_cut() {
+    let run = |slice| {
+        let mut machine = machine(MachineConfig { harts: 4, ..MachineConfig::default() }, &sleepers());
+        let mut time = 0;
+        loop {
+            match machine.run(&Limits { max_insns: Some(1_000_000), slice }) {
+                Stop::Slice => assert!(machine.now() > time, "time goes on"),
+                stop => {
+                    assert_eq!(stop, Stop::Exit(0));
+                    break;
+                }
+            }
+            time = machine.now();
+        }
+        let log: Vec<u64> = (0..4 * 32).map(|at| peek(&machine, LOG + 8 * at)).collect();
+        assert!((0..4).all(|hart| log[32 * hart..][..20].is_sorted_by(|a, b| a < b)), "{log:?}");
+        let states: Vec<_> = machine.harts().iter().map(|hart| &hart.state).collect();
+        (log, format!("{states:x?}"), machine.snapshot().cycles)
+    };
+    let whole = run(None);
+    for slice in [1, 100, 1_001, 50_000] {
+        assert!(run(Some(slice)) == whole, "in slices of {slice}");
+    }
+}
+
+/// What the host has for a machine that sleeps arrives at the end of a slice, not after the sleep.
+#[test]
+fn input_wakes_a_sleeping_machine() {
+    const UART: u64 = 0x1000_0000;
+    let mut program = Program::new();
+    program.store(MTIMECMP, 1 << 40).csr(csr::MIE, MTI | 1 << 11);
+    program.store_word(0xc00_0000 + 4 * 10, 1).store_word(0xc00_2000, 1 << 10).store_byte(UART + 1, 1);
+    program.add(&[asm::wfi(), asm::csrrs(A0, csr::MCYCLE, ZERO)]).li(A1, DATA).add(&[asm::sd(A0, A1, 0)]).pass();
+    for harts in [1, 3] {
+        let mut machine = machine(MachineConfig { harts, ..MachineConfig::default() }, &program);
+        let limits = Limits { max_insns: None, slice: Some(1_000_000) };
+        for _ in 0..5 {
+            assert_eq!(machine.run(&limits), Stop::Slice);
+        }
+        assert_eq!(machine.now(), 5_000_000);
+        machine.board.push_input(b"x");
+        assert_eq!(machine.run(&limits), Stop::Exit(0));
+        assert!((5_000_000..5_010_000).contains(&peek(&machine, DATA)), "woke at {}", peek(&machine, DATA));
+    }
 }
 
 #[test]

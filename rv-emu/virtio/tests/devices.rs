@@ -9,6 +9,8 @@ use proptest::prelude::*;
 use rv_virtio::device::block::{self, Block, BlockOptions, Buffered, ByteStore, MemoryDisk, Storage, StorageError};
 use rv_virtio::device::console::{self, Console, ConsoleOptions, Port};
 use rv_virtio::device::net::{self, Header, Incoming, Net, NetOptions, SendError, Wire};
+use rv_virtio::device::p9::{self, P9, Server, Tag};
+use rv_virtio::device::rng::{REQUEST_MAX, Rng, Source};
 use rv_virtio::device::{Counters, Device, Progress, answer, turn};
 use rv_virtio::memory::{GuestAddress, GuestMemory, MemoryError, VecMemory};
 use rv_virtio::queue::{Gather, Queue, QueueError, Segment};
@@ -490,6 +492,25 @@ fn net_passes_partial_checksums_on_or_completes_them() {
 }
 
 #[test]
+fn partial_checksums_are_completed_where_they_are() {
+    // RFC 1071's example: the sum of these words is ddf2.
+    let data = [0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7];
+    let header = Header { flags: Header::NEEDS_CSUM, csum_start: 2, csum_offset: 0, ..Header::default() };
+    let mut frame = [&[0xaa, 0xbb][..], &data].concat();
+    assert!(net::complete_checksum(&header, &mut frame));
+    assert_eq!(frame[..4], [0xaa, 0xbb, 0x22, 0x0d]);
+    assert_eq!(frame[4..], data[2..]);
+    let before = frame.clone();
+    let whole = Header { flags: Header::DATA_VALID, ..header };
+    let beyond = Header { csum_offset: 7, ..header };
+    let far = Header { csum_start: u16::MAX, csum_offset: u16::MAX, ..header };
+    for header in [whole, beyond, far] {
+        assert!(!net::complete_checksum(&header, &mut frame));
+        assert_eq!(frame, before);
+    }
+}
+
+#[test]
 fn net_describes_itself() {
     let mut device = Net::new(Line::default(), NetOptions { mtu: 9000, ..NetOptions::default() });
     let config = device.identity().config;
@@ -550,6 +571,88 @@ fn console_takes_a_character_at_any_time() {
     console.write_config(0, 2, 0x42);
     assert_eq!(console.port().shown, b"A");
     assert_eq!(console.identity().features & console::features::SIZE, 0);
+}
+
+/// Bytes that count up.
+struct Counting(u8);
+
+impl Source for Counting {
+    fn fill(&mut self, into: &mut [u8]) {
+        for byte in into {
+            self.0 = self.0.wrapping_add(1);
+            *byte = self.0;
+        }
+    }
+}
+
+#[test]
+fn rng_fills_buffers_however_they_are_cut() {
+    for style in Style::all() {
+        let mut bench = Bench::new(Rng::new(Counting(0)), 0, style, 0);
+        let first = bench.add_room(&[1, 100, 63]);
+        let second = bench.add_room(&[36]);
+        let progress = bench.serve();
+        assert_eq!((progress.served, progress.bytes), (2, 200));
+        let expected: Vec<u8> = (1..=200).collect();
+        assert_eq!([bench.collect(&first, 164), bench.collect(&second, 36)].concat(), expected);
+        let written = [bench.driver.take(), bench.driver.take()].map(|used| used.map(|used| used.written));
+        assert_eq!(written, [Some(164), Some(36)]);
+        assert_eq!((bench.device.identity().device_id, bench.device.counters().bytes_out), (4, 200));
+    }
+}
+
+#[test]
+fn rng_gives_a_request_no_more_than_it_must() {
+    let mut bench = Bench::new(Rng::new(Counting(0)), 0, SPLIT, 0);
+    let pieces = bench.add_room(&[4000, 4000]);
+    assert_eq!(bench.serve().bytes, REQUEST_MAX);
+    assert_eq!(bench.driver.take().map(|used| used.written), Some(REQUEST_MAX as u32));
+    let bytes = bench.collect(&pieces, 8000);
+    assert!(bytes[REQUEST_MAX as usize..].iter().all(|byte| *byte == 0), "the rest stays as it was");
+}
+
+/// Answers with the message in upper case, and counts sessions.
+struct Shouting(u32);
+
+impl Server for Shouting {
+    fn message(&mut self, request: &[u8], reply: &mut [u8]) -> usize {
+        let len = request.len().min(reply.len());
+        reply[..len].copy_from_slice(&request[..len].to_ascii_uppercase());
+        len
+    }
+
+    fn reset(&mut self) {
+        self.0 += 1;
+    }
+}
+
+#[test]
+fn p9_carries_messages_however_they_are_cut() {
+    for style in Style::all() {
+        let share = P9::new(Shouting(0), Tag::new("some files").unwrap(), vec![0; 100], vec![0; 100]);
+        let mut bench = Bench::new(share, 0, style, p9::features::MOUNT_TAG);
+        let at = bench.arena.put(b"a message of some length");
+        let room = bench.arena.allocate(50, 1);
+        let pieces = [
+            Piece::readable(at, 5),
+            Piece::readable(at + 5, 19),
+            Piece::writable(room, 3),
+            Piece::writable(room + 3, 47),
+        ];
+        let _ = bench.add(&pieces);
+        // An answer ends where the room does.
+        let short = bench.arena.allocate(8, 1);
+        let _ = bench.add(&[Piece::readable(at, 24), Piece::writable(short, 8)]);
+        assert_eq!(bench.serve().served, 2);
+        assert_eq!(bench.arena.bytes(room, 25), b"A MESSAGE OF SOME LENGTH\0");
+        assert_eq!(bench.arena.bytes(short, 8), b"A MESSAG");
+        let written = [bench.driver.take(), bench.driver.take()].map(|used| used.map(|used| used.written));
+        assert_eq!(written, [Some(24), Some(8)]);
+        bench.device.reset();
+        assert_eq!(bench.device.server().0, 1);
+        let identity = bench.device.identity();
+        assert_eq!((identity.device_id, identity.config.as_bytes()), (9, &b"\x0a\0some files"[..]));
+    }
 }
 
 /// What a driver asks a disk for.

@@ -9,6 +9,8 @@ use proptest::prelude::*;
 use rv_virtio::device::block::{Block, BlockOptions, MemoryDisk};
 use rv_virtio::device::console::{Console, ConsoleOptions, Port};
 use rv_virtio::device::net::{Header, Incoming, Net, NetOptions, SendError, Wire};
+use rv_virtio::device::p9::{MESSAGE_MIN, P9, Server, Tag};
+use rv_virtio::device::rng::{Rng, Source};
 use rv_virtio::device::{Device, answer, turn};
 use rv_virtio::features;
 use rv_virtio::memory::{GuestAddress, GuestMemory, MemoryError, VecMemory, VecRegion};
@@ -434,6 +436,31 @@ impl Port for Typed {
     }
 }
 
+/// Bytes that count.
+struct Counting(u8);
+
+impl Source for Counting {
+    fn fill(&mut self, into: &mut [u8]) {
+        for byte in into {
+            self.0 = self.0.wrapping_add(1);
+            *byte = self.0;
+        }
+    }
+}
+
+/// A server that claims more than there is room for.
+struct Boaster;
+
+impl Server for Boaster {
+    fn message(&mut self, request: &[u8], reply: &mut [u8]) -> usize {
+        assert!(request.len() >= MESSAGE_MIN);
+        reply.fill(request[0]);
+        reply.len().saturating_add(usize::from(request[4]))
+    }
+
+    fn reset(&mut self) {}
+}
+
 const SMALL: u64 = 4096;
 const ROUNDS: u32 = 40;
 
@@ -475,7 +502,48 @@ fn all_devices(features: u64, config: &QueueConfig, bytes: &[u8], header: [u8; 1
         }
         let console = Console::new(Typed(vec![b'x'; 5000]), ConsoleOptions::default());
         assert!(drive(console, index, types, config, bytes) <= most);
+        assert!(drive(Rng::new(Counting(0)), index, types, config, bytes) <= most);
+        // Shorter messages than a guest can make of its memory, and longer ones.
+        for len in [100, 2 * SMALL as usize] {
+            let share = P9::new(Boaster, Tag::new("share").unwrap(), vec![0; len], vec![0; len]);
+            assert!(drive(share, index, types, config, bytes) <= most);
+        }
     }
+}
+
+#[test]
+fn buffers_that_a_device_can_do_nothing_with_break_it() {
+    let style = Style { packed: false, indirect: false, event_idx: false };
+    let serve = |pieces: &[(bool, u32)], share: bool| {
+        let mut arena = Arena::new();
+        let (driver_pieces, mut driver) = {
+            let at = |arena: &mut Arena, len: u32| arena.allocate(len.into(), 1);
+            let piece =
+                |arena: &mut Arena, &(writable, len): &(bool, u32)| Piece { address: at(arena, len), len, writable };
+            let pieces: Vec<Piece> = pieces.iter().map(|one| piece(&mut arena, one)).collect();
+            (pieces, DriverQueue::new(&mut arena, SIZE, style))
+        };
+        let mut queue = Queue::new(&driver.config, style.features(), &arena.memory).unwrap();
+        let _ = driver.add(&mut arena, &driver_pieces);
+        let memory = &arena.memory;
+        match share {
+            true => {
+                let mut share = P9::new(Boaster, Tag::new("share").unwrap(), vec![0; 64], vec![0; 64]);
+                answer(&mut share, 0, &mut queue, memory, 10).map(|progress| progress.served)
+            }
+            false => answer(&mut Rng::new(Counting(0)), 0, &mut queue, memory, 10).map(|progress| progress.served),
+        }
+    };
+    // Random bytes: nothing to be written, or something to be read.
+    assert_eq!(serve(&[(true, 8)], false), Ok(1));
+    assert_eq!(serve(&[(false, 8)], false), Err(QueueError::Request));
+    assert_eq!(serve(&[(false, 8), (true, 8)], false), Err(QueueError::Request));
+    // Messages: shorter than a message is, or longer than the device's buffer. Without room for an answer there is none.
+    assert_eq!(serve(&[(false, 7), (true, 8)], true), Ok(1));
+    assert_eq!(serve(&[(false, 64)], true), Ok(1));
+    assert_eq!(serve(&[(false, 6), (true, 8)], true), Err(QueueError::Request));
+    assert_eq!(serve(&[(true, 8)], true), Err(QueueError::Request));
+    assert_eq!(serve(&[(false, 40), (false, 25), (true, 8)], true), Err(QueueError::ChainBytes));
 }
 
 /// Addresses that are likely to mean something.

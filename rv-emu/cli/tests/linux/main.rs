@@ -1,0 +1,6 @@
+//! Debian's Linux on the machine: unmodified kernel, programs and firmware, which `cargo xtask debian` fetches.
+//!
+//! Without those files each test says loudly that it is skipped.
+
+mod boot;
+mod session;
