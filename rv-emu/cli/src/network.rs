@@ -40,13 +40,11 @@ impl Networks {
         }
     }
 
-    /// Waits until the host has something for the guest, or the time is over.
-    pub fn wait(&self, timeout: Duration) {
+    /// Waits until the host has something for the guest, which then has it, or the time is over.
+    pub fn wait(&mut self, machine: &mut Machine, timeout: Duration) {
         let share = timeout / self.cables.len().max(1) as u32;
-        for (_, nat) in &self.cables {
-            if nat.wait(share, &[]) {
-                return;
-            }
+        if self.cables.iter().any(|(_, nat)| nat.wait(share, &[])) {
+            self.exchange(machine);
         }
     }
 }

@@ -126,7 +126,8 @@ fn drive(
             }
             None => machine.run(&limits),
         };
-        slice = if machine.retired() == retired { SLICE_ASLEEP } else { SLICE };
+        // Frames move between slices: a machine with a network has short ones.
+        slice = if machine.retired() == retired && networks.is_empty() { SLICE_ASLEEP } else { SLICE };
         machine.drain_output(&mut output);
         if let Some(slot) = terminal {
             machine.board.drain_console(slot, &mut output);
@@ -143,11 +144,11 @@ fn drive(
                 return Ok(Ok(ExitCode::from(LIMIT)));
             }
             Stop::Idle if !input_open && networks.is_empty() => return Ok(Err(hung(machine))),
-            Stop::Idle => wait(&mut console, networks, IDLE),
+            Stop::Idle => wait(&mut console, networks, machine, IDLE),
             Stop::Slice if machine.retired() == retired && trapping(machine) => return Ok(Err(stuck(machine))),
             Stop::Slice => {
                 match pace.ahead(machine.now()).filter(|_| args.idle.waits(input_open || !networks.is_empty())) {
-                    Some(ahead) => wait(&mut console, networks, ahead),
+                    Some(ahead) => wait(&mut console, networks, machine, ahead),
                     None => console.poll(),
                 }
             }
@@ -164,11 +165,11 @@ fn drive(
 }
 
 /// Waits for what may come from outside, but no longer than `limit`.
-fn wait(console: &mut Console, networks: &Networks, limit: Duration) -> Input {
+fn wait(console: &mut Console, networks: &mut Networks, machine: &mut Machine, limit: Duration) -> Input {
     if networks.is_empty() {
         return console.wait(limit.min(IDLE));
     }
-    networks.wait(limit.min(TURN));
+    networks.wait(machine, limit.min(TURN));
     console.poll()
 }
 

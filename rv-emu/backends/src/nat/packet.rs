@@ -70,7 +70,7 @@ pub struct Datagram<'a> {
 
 impl Datagram<'_> {
     /// As a packet; `None` if it would have to be fragmented.
-    pub fn to_packet(&self) -> Option<Vec<u8>> {
+    pub fn to_packet(self) -> Option<Vec<u8>> {
         if self.data.len() > DATA_MAX {
             return None;
         }

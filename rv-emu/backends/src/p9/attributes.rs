@@ -42,7 +42,7 @@ impl Share {
         ];
         // No device of the host is one of the guest's.
         let device = 0;
-        for word in [stat.st_nlink as u64, device, stat.st_size as u64, stat.st_blksize as u64, stat.st_blocks as u64] {
+        for word in [stat.st_nlink, device, stat.st_size as u64, stat.st_blksize as u64, stat.st_blocks as u64] {
             reply.u64(word)?;
         }
         for (seconds, nanoseconds) in times {

@@ -41,7 +41,37 @@ pub struct Header {
     pub size: u64,
     /// Whether there is a backing file.
     pub backed: bool,
+    /// The reference counts.
+    pub refcounts: Refcounts,
 }
+
+/// Where the reference counts of a file's clusters are.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refcounts {
+    /// Position of the table, whose entries of 8 bytes are positions of blocks.
+    pub at: u64,
+    /// Entries of the table that a file of this length needs; it has as many.
+    pub needed: u64,
+    cluster: u64,
+    file_len: u64,
+}
+
+impl Refcounts {
+    /// Checks the entries that are needed: who writes to an image in which one is missing writes over what is there, and
+    /// `imago` looks for room without end.
+    pub fn check(&self, table: &[u8]) -> Result<(), Refused> {
+        let fields = Fields(table);
+        let blocks = (0..self.needed as usize).map(|index| fields.u64(8 * index));
+        let mut wrong = blocks.filter(|at| *at == 0 || !at.is_multiple_of(self.cluster) || *at >= self.file_len);
+        match wrong.next() {
+            Some(_) => Err(Refused::Damaged(WRONG_COUNTS.to_owned())),
+            None => Ok(()),
+        }
+    }
+}
+
+const WRONG_COUNTS: &str =
+    "its reference counts don't cover it, so it can't be written (repair it by `qemu-img check -r all`)";
 
 /// Big-endian numbers at offsets.
 struct Fields<'a>(&'a [u8]);
@@ -89,11 +119,19 @@ pub fn check(bytes: &[u8], file_len: u64) -> Result<Header, Refused> {
     if refcounts_len > REFCOUNT_MAX || refcounts_at == 0 || !fits(refcounts_at, refcounts_len, cluster, file_len) {
         return damaged("its table of reference counts can't be where it should be");
     }
+    // Bits of a count; version 2 has 16.
+    let order = if version == 3 { fields.u32(96) } else { 4 };
+    let covered = cluster * ((cluster * 8) >> order);
+    let needed = file_len.div_ceil(covered);
+    if needed > refcounts_len / 8 {
+        return damaged(WRONG_COUNTS);
+    }
+    let refcounts = Refcounts { at: refcounts_at, needed, cluster, file_len };
     let (name_at, name_len) = (fields.u64(8), fields.u32(16));
     if name_at != 0 && (name_len > 1023 || name_at.saturating_add(name_len) > cluster.min(file_len)) {
         return damaged("the name of its backing file can't be where it should be");
     }
-    Ok(Header { size, backed: name_at != 0 && name_len != 0 })
+    Ok(Header { size, backed: name_at != 0 && name_len != 0, refcounts })
 }
 
 fn check_v3(bytes: &[u8], fields: &Fields<'_>) -> Result<(), Refused> {
@@ -154,8 +192,20 @@ mod tests {
 
     #[test]
     fn a_good_header_is_taken() {
-        assert_eq!(with(0, &[]), Ok(Header { size: 1 << 20, backed: false }));
-        assert_eq!(with(8, &[0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 5]), Ok(Header { size: 1 << 20, backed: true }));
+        let refcounts = || Refcounts { at: 0x1_0000, needed: 1, cluster: 0x1_0000, file_len: 0x4_0000 };
+        assert_eq!(with(0, &[]), Ok(Header { size: 1 << 20, backed: false, refcounts: refcounts() }));
+        let backed = with(8, &[0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 5]);
+        assert_eq!(backed, Ok(Header { size: 1 << 20, backed: true, refcounts: refcounts() }));
+    }
+
+    #[test]
+    fn reference_counts_cover_the_file() {
+        let refcounts = Refcounts { at: 0x1_0000, needed: 2, cluster: 0x1_0000, file_len: 0x4_0000 };
+        let check = |first: u64, second: u64| refcounts.check(&[first.to_be_bytes(), second.to_be_bytes()].concat());
+        assert_eq!(check(0x2_0000, 0x3_0000), Ok(()));
+        for (first, second) in [(0, 0x3_0000), (0x2_0000, 0), (0x2_0001, 0x3_0000), (0x2_0000, 0x4_0000)] {
+            assert!(matches!(check(first, second), Err(Refused::Damaged(_))), "{first:x} {second:x}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod header;
 
 use std::fs::File as HostFile;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -41,7 +42,7 @@ impl Qcow2Disk {
     pub fn open(path: &Path, read_only: bool, follow: bool) -> Result<Self, DiskError> {
         let lock = file::open(path, !read_only)?;
         let failed = |source| DiskError::Open { file: path.to_owned(), source };
-        let header = check(path, &lock)?;
+        let header = check(path, &lock, !read_only)?;
         if header.backed && !follow {
             let reason = "it has a backing file, which is read only if the format is given (format=qcow2)";
             return Err(DiskError::damaged(path, reason));
@@ -83,14 +84,23 @@ fn guarded<R>(act: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
     catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|_| Err(damaged()))
 }
 
-fn check(path: &Path, file: &HostFile) -> Result<header::Header, DiskError> {
+/// Checks the header, and for writing what writers go by.
+fn check(path: &Path, file: &HostFile, write: bool) -> Result<header::Header, DiskError> {
     let failed = |source| DiskError::Open { file: path.to_owned(), source };
-    let len = file.metadata().map_err(failed)?.len();
-    let bytes = file::beginning(path, header::LEN)?;
-    header::check(&bytes, len).map_err(|refused| match refused {
+    let refused = |refused| match refused {
         Refused::Feature(feature) => DiskError::Unsupported { file: path.to_owned(), feature },
         Refused::Damaged(reason) => DiskError::damaged(path, reason),
-    })
+    };
+    let len = file.metadata().map_err(failed)?.len();
+    let bytes = file::beginning(path, header::LEN)?;
+    let header = header::check(&bytes, len).map_err(refused)?;
+    if write {
+        // The table is within the file, and no longer than a header may say.
+        let mut table = vec![0; header.refcounts.needed as usize * 8];
+        file.read_exact_at(&mut table, header.refcounts.at).map_err(failed)?;
+        header.refcounts.check(&table).map_err(refused)?;
+    }
+    Ok(header)
 }
 
 impl ByteStore for Qcow2Disk {

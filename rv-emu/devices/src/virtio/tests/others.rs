@@ -143,8 +143,11 @@ fn a_restored_source_goes_on_where_it_was() {
     assert_eq!(driver.bytes(here), expected);
 }
 
-/// A server that answers with what it was asked, and counts resets.
-struct Echo(Rc<RefCell<(Vec<Vec<u8>>, u32)>>);
+/// What a server was asked, and how often it was reset.
+type Log = Rc<RefCell<(Vec<Vec<u8>>, u32)>>;
+
+/// A server that answers with what it was asked.
+struct Echo(Log);
 
 impl Server for Echo {
     fn message(&mut self, request: &[u8], reply: &mut [u8]) -> usize {
@@ -159,7 +162,7 @@ impl Server for Echo {
     }
 }
 
-fn share(log: &Rc<RefCell<(Vec<Vec<u8>>, u32)>>) -> VirtioSlot {
+fn share(log: &Log) -> VirtioSlot {
     VirtioSlot::with_share(Tag::new("files").unwrap(), Box::new(Echo(Rc::clone(log))))
 }
 
