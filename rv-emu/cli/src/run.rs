@@ -92,7 +92,7 @@ fn software(args: &RunArgs) -> Result<Software> {
         Some(path) => Some(std::fs::read(path).with_context(|| format!("can't read {}", path.display()))?),
         None => None,
     };
-    Ok(Software { bios, kernel, initrd, append: args.append.clone() })
+    Ok(Software { bios, kernel, initrd, append: args.append.clone(), ..Software::default() })
 }
 
 /// Runs in slices, with the console in between. The inner result is the guest's verdict.
