@@ -1,11 +1,23 @@
 //! `--drive`: a disk, as a list of words.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use rv_devices::VirtioSlot;
 use rv_devices::virtio::{Drive, DriveId, FileDisk, ServiceTime};
 use rv_machine::CostModel;
+
+use super::words::{self, Word, WordKind};
+
+/// What a disk can be told.
+pub const WORDS: &[Word] = &[
+    Word { key: "file", kind: WordKind::Path, help: "The file that has its bytes." },
+    Word { key: "ram", kind: WordKind::Size, help: "Its size, for a disk in memory." },
+    Word { key: "readonly", kind: WordKind::Flag, help: "It can't be written." },
+    Word { key: "instant", kind: WordKind::Flag, help: "Requests take no time." },
+    Word { key: "id", kind: WordKind::Text, help: "Its name, which software can ask for." },
+];
 
 /// A disk in memory has at most so many bytes.
 const RAM_MAX: u64 = 64 << 30;
@@ -29,13 +41,10 @@ enum Source {
 impl DriveArg {
     /// Reads `file=PATH[,readonly][,instant][,id=NAME]` or `ram=SIZE[,id=NAME]`. A comma in a path is doubled.
     pub fn parse(text: &str) -> Result<Self, String> {
-        // No argument of a program has NUL in it.
-        let escaped = text.replace(",,", "\0");
         let (mut source, mut read_only, mut instant, mut id) = (None, false, false, None);
-        for word in escaped.split(',') {
-            let word = word.replace('\0', ",");
-            let (key, value) = word.split_once('=').unwrap_or((word.as_str(), ""));
-            let again = match (key, value) {
+        for (key, value) in words::split(text) {
+            let word = value.as_ref().map_or(key.clone(), |value| format!("{key}={value}"));
+            let again = match (key.as_str(), value.as_deref().unwrap_or_default()) {
                 ("file", path) if !path.is_empty() => source.replace(Source::File(path.into())).is_some(),
                 ("ram", size) => source.replace(Source::Ram(ram_size(size)?)).is_some(),
                 ("id", name) => id.replace(drive_id(name)?).is_some(),
@@ -63,6 +72,17 @@ impl DriveArg {
         let time = if self.instant { ServiceTime::NONE } else { time };
         let id = self.id.or_else(|| DriveId::new(&format!("disk{number}"))).unwrap_or_default();
         Ok(VirtioSlot::with_disk(drive, id, time))
+    }
+}
+
+impl fmt::Display for DriveArg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.source {
+            Source::File(path) => write!(f, "disk {}", path.display())?,
+            Source::Ram(bytes) => write!(f, "disk in memory, {} MiB", *bytes as f64 / f64::from(1 << 20))?,
+        }
+        let words = [(self.read_only, ", can't be written"), (self.instant, ", takes no time")];
+        words.iter().filter(|(said, _)| *said).try_for_each(|(_, words)| f.write_str(words))
     }
 }
 

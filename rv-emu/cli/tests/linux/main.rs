@@ -3,4 +3,7 @@
 //! Without those files each test says loudly that it is skipped.
 
 mod boot;
+mod fat;
+mod packed;
 mod session;
+mod u_boot;
