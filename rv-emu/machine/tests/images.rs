@@ -183,9 +183,18 @@ proptest! {
         try_file(bytes, kernel);
     }
 
+}
+
+// As many cases as `PROPTEST_CASES` says.
+proptest! {
     /// Packed files and kernels: any bytes behind their magic numbers, and good ones with damage.
     #[test]
-    fn damaged_kernels_do_no_harm(which in 0usize..8, rest in vec(any::<u8>(), 0..200), damages in vec(damage(), 0..4), kernel in any::<bool>()) {
+    fn damaged_kernels_do_no_harm(
+        which in 0usize..8,
+        rest in vec(any::<u8>(), 0..200),
+        damages in vec(damage(), 0..4),
+        kernel in any::<bool>(),
+    ) {
         let mut file = match which {
             0 => [&b"\x1f\x8b\x08\0\0\0\0\0\0\x03"[..], &rest].concat(),
             1 => [b"\x28\xb5\x2f\xfd", &rest[..]].concat(),

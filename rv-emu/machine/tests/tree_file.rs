@@ -2,7 +2,7 @@
 
 use fdt::Fdt;
 use proptest::collection::vec;
-use proptest::prelude::{ProptestConfig, any};
+use proptest::prelude::any;
 use proptest::sample::{Index, select};
 use proptest::{prop_assert, prop_assert_eq, proptest};
 use rv_machine::boot::TreeFile;
@@ -120,9 +120,8 @@ fn what_is_wrong_is_named() {
     says(&|tree| tree.clone_from(&deep), "too deep");
 }
 
+// As many cases as `PROPTEST_CASES` says.
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
-
     /// Damaged trees are refused by name, or handed over as trees that both readers take, and that stay the same when they are read again.
     #[test]
     fn damaged_trees_do_no_harm(
