@@ -192,7 +192,7 @@ fn time_has_limits() {
     let spin = File::new("time-spin", &program(&[asm::jal(ZERO, 0)]));
     ends(&[spin.path(), "--timeout", "0.2"], 123, "the time is over:\n  hart 0 in M at 0x80000000");
     let said = ends(&[spin.path(), "--max-seconds", "0.01", "--stats"], 124, "the limit of virtual time is reached");
-    assert!(said.contains("\"cycles\": 10000000"), "exactly: {said}");
+    assert!(said.contains("\"elapsed_cycles\": 10000000"), "exactly: {said}");
     // Waiting for the host, which says nothing, is ended too.
     let wait = [asm::lui(T1, 0x1000_0000), asm::addi(T0, ZERO, 1), asm::sb(T0, T1, 1), asm::wfi(), asm::jal(ZERO, -4)];
     let wait = File::new("time-wait", &program(&wait));

@@ -32,7 +32,7 @@ fn in_m_mode_it_finds_the_disk() {
     session.type_line("virtio info");
     session.expect("VirtIO Block Device");
     session.type_line("ls virtio 0:0");
-    session.expect("hello.txt");
+    session.expect("HELLO.TXT");
     session.type_line("load virtio 0:0 ${loadaddr} HELLO.TXT; poweroff");
     session.expect("20 bytes read");
     session.finish();
