@@ -18,6 +18,10 @@ const INITRD_ALIGN: u64 = 2 << 20;
 /// The device tree ends below 3 GiB, where 32-bit firmware reaches it too, and starts at a multiple of 2 MiB.
 const TREE_LIMIT: u64 = 3 << 30;
 const TREE_ALIGN: u64 = 2 << 20;
+/// Free bytes behind it, for software that adds to it.
+const TREE_ROOM: usize = 4 << 10;
+/// Where its header says how long it is.
+const TREE_TOTAL_SIZE: usize = 4;
 
 /// Where things went.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,8 +104,17 @@ pub(crate) fn place(
     Ok(placed)
 }
 
-/// The device tree for software: the board's own, or the user's.
+/// The device tree for software: the board's own, or the user's, with room behind it. U-Boot edits it where it keeps it, and writes over its
+/// own data if that takes more room.
 fn blob(software: &Software, tree: &Tree, chosen: Chosen, memory: Range) -> Result<Vec<u8>, ImageError> {
+    let mut blob = packed_blob(software, tree, chosen, memory)?;
+    blob.resize(blob.len() + TREE_ROOM, 0);
+    let len = blob.len() as u32;
+    blob[TREE_TOTAL_SIZE..TREE_TOTAL_SIZE + 4].copy_from_slice(&len.to_be_bytes());
+    Ok(blob)
+}
+
+fn packed_blob(software: &Software, tree: &Tree, chosen: Chosen, memory: Range) -> Result<Vec<u8>, ImageError> {
     let Some(file) = &software.tree else { return Ok(tree.build(&chosen)) };
     let build = || {
         let mut tree = DeviceTree::parse(&file.bytes)?;
