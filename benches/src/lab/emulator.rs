@@ -85,6 +85,7 @@ pub(super) fn machine(case: &Case, composition: &Composition) -> Result<Machine,
             kernel: Some(Image::parse("kernel", composition.kernel.clone())?),
             initrd: composition.initrd.clone().or_else(|| (!files.is_empty()).then(|| archive::cpio(&files))),
             append: Some(composition.append.clone()),
+            ..Software::default()
         })?;
         Ok(machine)
     };

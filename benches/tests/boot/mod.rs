@@ -12,6 +12,7 @@ pub fn machine(config: MachineConfig, kernel: &[u8], files: &[(&str, &[u8])], ap
         kernel: image("kernel", kernel),
         initrd: (!files.is_empty()).then(|| archive::cpio(files)),
         append: Some(append.to_owned()),
+        ..Software::default()
     };
     machine.load(&software).unwrap();
     machine

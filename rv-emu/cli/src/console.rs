@@ -1,12 +1,16 @@
-//! The console: standard input and output as the machine's serial port.
+//! The console: what is at the other end of the machine's serial port. Standard input and output, a file, or nothing.
 //!
 //! On a terminal, raw mode with Ctrl-A as the escape key; otherwise plain bytes in and out.
 
+use std::fs::File;
 use std::io::{IsTerminal, Read, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
 use std::time::Duration;
 
+use anyhow::Context;
 use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
+
+use crate::args::Serial;
 
 const ESCAPE: u8 = 1;
 const HELP: &str = "\r\nCtrl-A x  quit\r\nCtrl-A h  this help\r\nCtrl-A Ctrl-A  send a Ctrl-A\r\n";
@@ -36,11 +40,34 @@ pub struct Console {
     input: Receiver<Vec<u8>>,
     terminal: bool,
     escaped: bool,
+    output: Output,
+}
+
+enum Output {
+    Stdout,
+    Null,
+    File(File),
 }
 
 impl Console {
-    /// Opens the console; raw mode if standard input is a terminal.
-    pub fn open() -> std::io::Result<Console> {
+    /// Opens the console.
+    ///
+    /// # Errors
+    /// The terminal or the file can't be had.
+    pub fn open(serial: &Serial) -> anyhow::Result<Console> {
+        let without_input = |output| Console { input: channel().1, terminal: false, escaped: false, output };
+        match serial {
+            Serial::Stdio => Console::stdio().context("can't open the console"),
+            Serial::Null => Ok(without_input(Output::Null)),
+            Serial::File(path) => {
+                let file = File::create(path).with_context(|| format!("can't write {}", path.display()))?;
+                Ok(without_input(Output::File(file)))
+            }
+        }
+    }
+
+    /// Standard input and output; raw mode if standard input is a terminal.
+    fn stdio() -> std::io::Result<Console> {
         let terminal = std::io::stdin().is_terminal();
         if terminal {
             enable_raw_mode()?;
@@ -55,7 +82,7 @@ impl Console {
                 }
             }
         });
-        Ok(Console { input, terminal, escaped: false })
+        Ok(Console { input, terminal, escaped: false, output: Output::Stdout })
     }
 
     /// What came in since the last call; does not wait.
@@ -77,7 +104,15 @@ impl Console {
     }
 
     /// Prints what the machine has sent.
-    pub fn print(&self, bytes: &[u8]) -> std::io::Result<()> {
+    pub fn print(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        match &mut self.output {
+            Output::Stdout => self.print_to_stdout(bytes),
+            Output::Null => Ok(()),
+            Output::File(file) => file.write_all(bytes),
+        }
+    }
+
+    fn print_to_stdout(&self, bytes: &[u8]) -> std::io::Result<()> {
         let mut out = std::io::stdout().lock();
         if self.terminal {
             // In raw mode the terminal doesn't return the carriage by itself.
@@ -127,7 +162,7 @@ mod tests {
     use super::*;
 
     fn terminal() -> Console {
-        Console { input: channel().1, terminal: true, escaped: false }
+        Console { input: channel().1, terminal: true, escaped: false, output: Output::Stdout }
     }
 
     #[test]

@@ -1,24 +1,25 @@
 //! `rv-emu run`: builds a machine from the options, and connects it to the console.
 
-use std::path::Path;
+use std::io::{Write, stdout};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use ha_iov_ext::model::{self as haiov, Config, Haiov};
 use rv_devices::virtio::Kind;
+use rv_machine::boot::TreeFile;
 use rv_machine::machine::ExtensionFactory;
 use rv_machine::trace::Trace;
-use rv_machine::{CostModel, Image, Limits, Machine, MachineConfig, Software, Stop};
+use rv_machine::{CostModel, Image, Machine, MachineConfig, Software, Stop};
 
 use crate::args::{MachineArgs, RunArgs, devices};
 use crate::console::{Console, Input};
+use crate::end::{End, LIMIT};
 use crate::network::Networks;
 use crate::pace::Pace;
-use crate::trace;
+use crate::{check, machine_file, trace};
 
-/// Exit code of a run that reached its instruction limit.
-const LIMIT: u8 = 124;
 /// Exit code when the emulator itself can't go on.
 pub const FAILED: u8 = 125;
 /// Virtual time between two looks at the console.
@@ -30,16 +31,26 @@ const IDLE: Duration = Duration::from_millis(200);
 /// The same, while it waits for a network: how long the console may wait for its turn.
 const TURN: Duration = Duration::from_millis(20);
 
-/// Runs a machine to its end.
+/// Runs a machine to its end, or says what it would be.
 pub fn run(args: &RunArgs) -> Result<ExitCode> {
-    let mut machine = build(&args.machine)?;
-    if let Some(file) = &args.dump_dtb {
-        let tree = machine.device_tree(args.append.as_deref());
-        std::fs::write(file, tree).with_context(|| format!("can't write {}", file.display()))?;
+    if args.machine_schema {
+        writeln!(stdout(), "{:#}", machine_file::schema())?;
         return Ok(ExitCode::SUCCESS);
+    }
+    let mut machine = build(&args.machine)?;
+    if !has_software(args) {
+        let file = args.dump_dtb.as_ref().context("there is nothing to run: name a program, or --bios, or --kernel")?;
+        return dump(file, &machine.device_tree(args.append.as_deref()));
     }
     let software = software(args)?;
     machine.load(&software)?;
+    if let Some(file) = &args.dump_dtb {
+        return dump(file, &machine.loaded_tree().unwrap_or_default());
+    }
+    if args.check {
+        write!(stdout(), "{}", check::summary(args, &machine))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut trace = trace::open(&args.trace, &software, &machine)?;
     let mut networks = Networks::open(&args.machine.nets, &machine)?;
     let ended = drive(&mut machine, &mut networks, args, trace.as_mut());
@@ -55,6 +66,11 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
         print_stats(&mut machine)?;
     }
     ended
+}
+
+fn dump(file: &Path, tree: &[u8]) -> Result<ExitCode> {
+    std::fs::write(file, tree).with_context(|| format!("can't write {}", file.display()))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// A machine as the options describe it.
@@ -88,18 +104,29 @@ pub fn cost_model(name: &str) -> Result<CostModel> {
     Ok(haiov::complete(CostModel::parse(name, &text)?)?)
 }
 
+fn has_software(args: &RunArgs) -> bool {
+    args.image.is_some() || args.bios.is_some() || args.kernel.is_some()
+}
+
 fn software(args: &RunArgs) -> Result<Software> {
-    let open = |path: &std::path::PathBuf| Image::open(path);
-    let kernel = args.kernel.as_ref().map(open).transpose()?;
-    let bios = match args.image.as_ref().or(args.bios.as_ref()) {
-        Some(path) => Some(open(path)?),
-        None => Some(Image::parse("built-in firmware", benches::images::FIRMWARE.to_vec())?),
+    let kernel = args.kernel.as_deref().map(Image::open).transpose()?;
+    let bios = match args.image.as_deref().or(args.bios.as_deref()) {
+        Some(path) => Image::open(path)?,
+        None => Image::parse("built-in firmware", benches::images::FIRMWARE.to_vec())?,
     };
-    let initrd = match &args.initrd {
-        Some(path) => Some(std::fs::read(path).with_context(|| format!("can't read {}", path.display()))?),
-        None => None,
-    };
-    Ok(Software { bios, kernel, initrd, append: args.append.clone() })
+    // A kernel for M-mode wants to lie at the start of memory.
+    if bios.text_offset.is_some_and(|offset| offset != 0) {
+        bail!("{}: a Linux kernel, which firmware has to start: use --kernel", bios.name);
+    }
+    let read = |path: &Path| std::fs::read(path).with_context(|| format!("can't read {}", path.display()));
+    let tree_file = |path: &PathBuf| anyhow::Ok(TreeFile { name: path.display().to_string(), bytes: read(path)? });
+    Ok(Software {
+        bios: Some(bios),
+        kernel,
+        initrd: args.initrd.as_deref().map(read).transpose()?,
+        append: args.append.clone(),
+        tree: args.dtb.as_ref().map(tree_file).transpose()?,
+    })
 }
 
 /// Runs in slices, with the console and the networks in between. The inner result is the guest's verdict.
@@ -109,7 +136,8 @@ fn drive(
     args: &RunArgs,
     mut trace: Option<&mut Trace>,
 ) -> Result<Result<ExitCode>> {
-    let mut console = Console::open().context("can't open the console")?;
+    let end = End::of(args);
+    let mut console = Console::open(&args.serial)?;
     let mut slice = SLICE;
     let mut pace = Pace::new();
     let mut output = Vec::new();
@@ -117,7 +145,7 @@ fn drive(
     let terminal = machine.board.slots(Kind::Console).next();
     loop {
         let retired = machine.retired();
-        let limits = Limits { max_insns: args.max_insns, slice: Some(slice) };
+        let limits = end.limits(machine.now(), slice);
         let stop = match &mut trace {
             Some(trace) => {
                 let stop = machine.run_watched(&limits, Some(*trace));
@@ -133,25 +161,28 @@ fn drive(
             machine.board.drain_console(slot, &mut output);
         }
         if !output.is_empty() {
-            console.print(&output)?;
+            console.print(&output).context("can't write what the serial port sends")?;
             output.clear();
         }
         networks.exchange(machine);
-        let input = match stop {
+        let ended = match stop {
             Stop::Exit(code) => return Ok(Ok(ExitCode::from(code.min(255) as u8))),
-            Stop::InsnLimit => {
-                eprintln!("rv-emu: the instruction limit is reached:{}", whereabouts(machine));
-                return Ok(Ok(ExitCode::from(LIMIT)));
-            }
+            Stop::InsnLimit => Some(("the instruction limit is reached", LIMIT)),
+            Stop::Idle | Stop::Slice => end.reached(machine.now()),
+        };
+        if let Some((why, code)) = ended {
+            eprintln!("rv-emu: {why}:{}", whereabouts(machine));
+            return Ok(Ok(ExitCode::from(code)));
+        }
+        let waits = args.idle.waits(input_open || !networks.is_empty());
+        let input = match stop {
             Stop::Idle if !input_open && networks.is_empty() => return Ok(Err(hung(machine))),
             Stop::Idle => wait(&mut console, networks, machine, IDLE),
-            Stop::Slice if machine.retired() == retired && trapping(machine) => return Ok(Err(stuck(machine))),
-            Stop::Slice => {
-                match pace.ahead(machine.now()).filter(|_| args.idle.waits(input_open || !networks.is_empty())) {
-                    Some(ahead) => wait(&mut console, networks, machine, ahead),
-                    None => console.poll(),
-                }
-            }
+            _ if machine.retired() == retired && trapping(machine) => return Ok(Err(stuck(machine))),
+            _ => match pace.ahead(machine.now()).filter(|_| waits) {
+                Some(ahead) => wait(&mut console, networks, machine, ahead),
+                None => console.poll(),
+            },
         };
         match input {
             Input::Bytes(bytes) => match terminal {

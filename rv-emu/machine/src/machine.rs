@@ -14,7 +14,7 @@ use rv_isa::{Isa, IsaSet};
 
 use crate::board::{Board, CYCLES_PER_SECOND};
 use crate::boot::tree::{Chosen, Tree};
-use crate::boot::{Contents, Software, place, reset_vector};
+use crate::boot::{Contents, Part, Software, place, reset_vector};
 use crate::cost::CostModel;
 use crate::htif::Htif;
 use crate::image::ImageError;
@@ -172,6 +172,7 @@ pub struct Machine {
     exit_by: Option<ExitBy>,
     output: Vec<u8>,
     symbols: BTreeMap<String, u64>,
+    layout: Vec<Part>,
     snapshots: Vec<(u16, Snapshot)>,
     /// The hart whose turn it is, when a round was interrupted.
     turn: usize,
@@ -230,6 +231,7 @@ impl Machine {
             exit_by: None,
             output: Vec::new(),
             symbols: BTreeMap::new(),
+            layout: Vec::new(),
             snapshots: Vec::new(),
             turn: 0,
             software: Software::default(),
@@ -255,6 +257,7 @@ impl Machine {
             self.board.ram.watch(htif.tohost, 8);
         }
         self.symbols = placed.symbols;
+        self.layout = placed.layout;
         self.software = software.clone();
         self.exit_by = None;
         self.loaded = true;
@@ -267,7 +270,20 @@ impl Machine {
         Range::new(RAM_BASE, self.tree.memory).expect("checked when the machine was built")
     }
 
-    /// The device tree as software would find it.
+    /// What was loaded where; the last is the device tree. Nothing before anything was loaded.
+    pub fn layout(&self) -> &[Part] {
+        &self.layout
+    }
+
+    /// The device tree as it is in memory, where it was loaded; `None` before anything was.
+    pub fn loaded_tree(&self) -> Option<Vec<u8>> {
+        let range = self.layout.last()?.range;
+        let mut tree = vec![0; range.len() as usize];
+        self.board.ram.read_bytes(range.base(), &mut tree).ok()?;
+        Some(tree)
+    }
+
+    /// The board's own device tree, without software.
     pub fn device_tree(&self, append: Option<&str>) -> Vec<u8> {
         self.tree.build(&Chosen { append: append.map(str::to_owned), initrd: None })
     }

@@ -37,6 +37,7 @@ fn firmware_finds_what_qemu_would_give_it() {
         kernel: Some(Image::raw("kernel", vec![0xaa; 4096])),
         initrd: Some(vec![0xbb; 5000]),
         append: Some("console=ttyS0".to_owned()),
+        tree: None,
     };
     for (memory, tree_limit) in [(1 << 30, 0xc000_0000), (256 << 20, 0x9000_0000), (4 << 30, 0xc000_0000)] {
         let mut machine = load(memory, &software).unwrap();
@@ -106,11 +107,7 @@ fn firmware_kernel_and_archive_must_not_overlap() {
     let message = text(Software { bios: Some(long), kernel, ..Software::default() });
     assert!(message.starts_with("kernel: 0x80200000") && message.contains("overlaps long firmware"), "{message}");
 
-    let kernel = Some(elf("long kernel", 0x8020_0000, 33 << 20));
-    let message = text(Software { bios: Some(small()), kernel, initrd: Some(vec![1]), append: None });
-    assert!(message.starts_with("initrd: ") && message.contains("overlaps long kernel"), "{message}");
-
-    let message = text(Software { bios: Some(small()), initrd: Some(vec![1; 60 << 20]), ..Software::default() });
+    let message = text(Software { bios: Some(small()), initrd: Some(vec![1; 62 << 20]), ..Software::default() });
     assert!(message.starts_with("initrd: the archive at") && message.contains("outside of memory"), "{message}");
 
     let message = text(Software { bios: Some(small()), initrd: Some(Vec::new()), ..Software::default() });
@@ -118,6 +115,56 @@ fn firmware_kernel_and_archive_must_not_overlap() {
 
     let message = text(Software { bios: Some(small()), append: Some("a\0b".to_owned()), ..Software::default() });
     assert!(message.contains("NUL"), "{message}");
+}
+
+/// Half-way up as on QEMU; where a long kernel or a long archive leaves no room there, right above the kernel.
+#[test]
+fn the_archive_goes_where_there_is_room() {
+    let place = |kernel_len: u64, archive_len: usize| {
+        let kernel = Some(elf("kernel", 0x8020_0000, kernel_len));
+        let bios = Some(Image::raw("fw", vec![1; 16]));
+        let initrd = Some(vec![1; archive_len]);
+        let machine = load(64 << 20, &Software { bios, kernel, initrd, ..Software::default() }).unwrap();
+        let names: Vec<&str> = machine.layout().iter().map(|part| part.name.as_str()).collect();
+        assert_eq!(names, ["fw", "kernel", "initrd", "device tree"]);
+        let at = |index: usize| machine.layout()[index].range;
+        assert_eq!(at(3).base(), 0x83e0_0000);
+        assert!(at(1).end() <= at(2).base() && at(2).end() <= at(3).base());
+        at(2).base()
+    };
+    assert_eq!(place(8, 5000), 0x8220_0000);
+    assert_eq!(place(33 << 20, 5000), 0x8240_0000, "the next multiple of 2 MiB");
+    assert_eq!(place(10 << 20, 50 << 20), 0x80c0_0000);
+}
+
+/// A kernel with Linux's header: its zeroed data comes behind the file, and its place may be its own.
+#[test]
+fn a_linux_kernel_says_where_it_lies_and_how_long_it_is() {
+    let kernel = |text_offset: u64, image_size: u64| {
+        let mut bytes = vec![0x55; 4096];
+        bytes[8..16].copy_from_slice(&text_offset.to_le_bytes());
+        bytes[16..24].copy_from_slice(&image_size.to_le_bytes());
+        bytes[24..32].fill(0);
+        bytes[0x38..0x3c].copy_from_slice(b"RSC\x05");
+        Some(Image::parse("Image", bytes).unwrap())
+    };
+    let software = |text_offset, image_size| Software {
+        bios: Some(firmware().image(&[])),
+        kernel: kernel(text_offset, image_size),
+        initrd: Some(vec![7; 4096]),
+        ..Software::default()
+    };
+    let mut machine = load(64 << 20, &software(0x40_0000, 33 << 20)).unwrap();
+    let ranges: Vec<(u64, u64)> = machine.layout().iter().map(|part| (part.range.base(), part.range.end())).collect();
+    assert_eq!(ranges[1], (0x8040_0000, 0x8250_0000));
+    assert_eq!(ranges[2], (0x8260_0000, 0x8260_1000), "not over the kernel's zeroed data");
+    assert_eq!(finish(&mut machine), Stop::Exit(0));
+    let info = peek(&machine, common::DATA + 16);
+    assert_eq!(peek(&machine, info + 16), 0x8040_0000, "where the firmware goes next");
+    let message = load(64 << 20, &software(0, 4096)).err().expect("must be refused").to_string();
+    assert!(message.starts_with("Image: 0x80000000") && message.contains("overlaps"), "{message}");
+    let message = load(64 << 20, &software(0x20_0000, u64::MAX)).err().expect("must be refused").to_string();
+    assert!(message.starts_with("Image: a segment at 0x80200000") && message.contains("outside"), "{message}");
 }
 
 #[test]

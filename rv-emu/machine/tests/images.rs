@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::io::Write;
+
 use proptest::collection::vec;
 use proptest::prelude::{ProptestConfig, Strategy, any, prop_oneof};
 use proptest::sample::{Index, select};
@@ -180,4 +182,58 @@ proptest! {
     fn raw_bytes_run(bytes in vec(any::<u8>(), 1..400), kernel in any::<bool>()) {
         try_file(bytes, kernel);
     }
+
+}
+
+// As many cases as `PROPTEST_CASES` says.
+proptest! {
+    /// Packed files and kernels: any bytes behind their magic numbers, and good ones with damage.
+    #[test]
+    fn damaged_kernels_do_no_harm(
+        which in 0usize..8,
+        rest in vec(any::<u8>(), 0..200),
+        damages in vec(damage(), 0..4),
+        kernel in any::<bool>(),
+    ) {
+        let mut file = match which {
+            0 => [&b"\x1f\x8b\x08\0\0\0\0\0\0\x03"[..], &rest].concat(),
+            1 => [b"\x28\xb5\x2f\xfd", &rest[..]].concat(),
+            2 => [b"MZ\0\0zimg", &rest[..]].concat(),
+            3 => gzip(&linux(&rest)),
+            4 => zstd::encode_all(&linux(&rest)[..], 1).unwrap(),
+            5 => zboot(b"gzip", &gzip(&linux(&rest))),
+            6 => zboot(b"zstd22", &zstd::encode_all(&linux(&rest)[..], 1).unwrap()),
+            _ => linux(&rest),
+        };
+        damages.iter().for_each(|damage| apply(&mut file, damage));
+        if let Some(message) = try_file(file, kernel) {
+            prop_assert!(message.contains(NAME) || message.contains("device tree"), "{}", message);
+        }
+    }
+}
+
+/// A kernel with Linux's header, and these bytes behind it.
+fn linux(rest: &[u8]) -> Vec<u8> {
+    let mut file = vec![0; 64];
+    file[8..16].copy_from_slice(&(2u64 << 20).to_le_bytes());
+    file[16..24].copy_from_slice(&4096u64.to_le_bytes());
+    file[56..60].copy_from_slice(b"RSC\x05");
+    file.extend(rest);
+    file
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// A self-extracting EFI program around a packed kernel.
+fn zboot(format: &[u8], payload: &[u8]) -> Vec<u8> {
+    let mut file = File(b"MZ\0\0zimg".to_vec());
+    file.word(&[64, payload.len() as u32, 0, 0]);
+    file.0.extend(format);
+    file.0.resize(64, 0);
+    file.0.extend(payload);
+    file.0
 }

@@ -8,7 +8,7 @@ use ::conformance::foreign::Filter;
 use clap::{Args, Subcommand};
 use rv_isa::IsaSet;
 
-use super::{MachineArgs, granularity};
+use super::{MachineArgs, granularity, seconds};
 
 /// Options of `conformance`.
 #[derive(Debug, Args)]
@@ -148,12 +148,6 @@ pub struct ElfArgs {
     /// Print each program as it ends, with all of its console that was kept.
     #[arg(short, long)]
     pub verbose: bool,
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
-    let time = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
-    if time.is_zero() { Err("must be more than nothing".to_owned()) } else { Ok(time) }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! `--drive`: a disk, as a list of words.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -8,10 +9,24 @@ use rv_devices::VirtioSlot;
 use rv_devices::virtio::{Drive, DriveId, FileDisk, HostDisk, ServiceTime};
 use rv_machine::CostModel;
 
+use super::words::{self, Word, WordKind};
+
+/// What a disk can be told.
+pub const WORDS: &[Word] = &[
+    Word { key: "file", kind: WordKind::Path, help: "The file that has its bytes." },
+    Word { key: "ram", kind: WordKind::Size, help: "Its size, for a disk in memory." },
+    Word { key: "format", kind: WordKind::Text, help: "What the file is: raw or qcow2." },
+    Word { key: "overlay", kind: WordKind::Path, help: "A file that gets what is written, in place of the disk." },
+    Word { key: "snapshot", kind: WordKind::Flag, help: "What is written is gone at the end." },
+    Word { key: "readonly", kind: WordKind::Flag, help: "It can't be written." },
+    Word { key: "instant", kind: WordKind::Flag, help: "Requests take no time." },
+    Word { key: "id", kind: WordKind::Text, help: "Its name, which software can ask for." },
+];
+
 /// A disk in memory has at most so many bytes.
 const RAM_MAX: u64 = 64 << 30;
-/// What a disk can have.
-const WORDS: &str = "file=PATH, ram=SIZE, id=NAME, format=raw, format=qcow2, overlay=PATH, snapshot, readonly, instant";
+/// What a disk can have, for who had something else.
+const KNOWN: &str = "file=PATH, ram=SIZE, id=NAME, format=raw, format=qcow2, overlay=PATH, snapshot, readonly, instant";
 
 /// A disk, as it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,14 +60,11 @@ enum Writes {
 impl DriveArg {
     /// Reads `file=PATH[,format=raw|qcow2][,overlay=PATH][,snapshot][,readonly][,instant][,id=NAME]` or `ram=SIZE[,id=NAME]`. A comma in a path is doubled.
     pub fn parse(text: &str) -> Result<Self, String> {
-        // No argument of a program has NUL in it.
-        let escaped = text.replace(",,", "\0");
         let (mut source, mut read_only, mut instant, mut id) = (None, false, false, None);
         let (mut format, mut writes) = (None, None);
-        for word in escaped.split(',') {
-            let word = word.replace('\0', ",");
-            let (key, value) = word.split_once('=').unwrap_or((word.as_str(), ""));
-            let again = match (key, value) {
+        for (key, value) in words::split(text) {
+            let word = value.as_ref().map_or(key.clone(), |value| format!("{key}={value}"));
+            let again = match (key.as_str(), value.as_deref().unwrap_or_default()) {
                 ("file", path) if !path.is_empty() => source.replace(Source::File(path.into())).is_some(),
                 ("ram", size) => source.replace(Source::Ram(ram_size(size)?)).is_some(),
                 ("id", name) => id.replace(drive_id(name)?).is_some(),
@@ -61,7 +73,7 @@ impl DriveArg {
                 ("snapshot", "") => writes.replace(Writes::Snapshot).is_some(),
                 ("readonly", "") => std::mem::replace(&mut read_only, true),
                 ("instant", "") => std::mem::replace(&mut instant, true),
-                _ => return Err(format!("`{word}` is none of {WORDS}")),
+                _ => return Err(format!("`{word}` is none of {KNOWN}")),
             };
             if again {
                 return Err(format!("`{word}` is one too many"));
@@ -109,6 +121,22 @@ impl DriveArg {
             }
         };
         Ok(Drive::Host(HostDisk::new(store)))
+    }
+}
+
+impl fmt::Display for DriveArg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.source {
+            Source::File(path) => write!(f, "disk {}", path.display())?,
+            Source::Ram(bytes) => write!(f, "disk in memory, {} MiB", *bytes as f64 / f64::from(1 << 20))?,
+        }
+        let words = [(self.read_only, ", can't be written"), (self.instant, ", takes no time")];
+        match &self.writes {
+            Writes::Through => {}
+            Writes::Overlay(file) => write!(f, ", written to {}", file.display())?,
+            Writes::Snapshot => f.write_str(", what is written is gone at the end")?,
+        }
+        words.iter().filter(|(said, _)| *said).try_for_each(|(_, words)| f.write_str(words))
     }
 }
 

@@ -7,6 +7,15 @@ use rv_backends::p9::Share;
 use rv_devices::VirtioSlot;
 use rv_devices::virtio::Tag;
 
+use super::words::{self, Word, WordKind};
+
+/// What a share can be told.
+pub const WORDS: &[Word] = &[
+    Word { key: "path", kind: WordKind::Path, help: "The folder." },
+    Word { key: "tag", kind: WordKind::Text, help: "The name by which the guest mounts it." },
+    Word { key: "readonly", kind: WordKind::Flag, help: "The guest can't write there." },
+];
+
 /// A folder, as it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShareArg {
@@ -16,25 +25,26 @@ pub struct ShareArg {
 }
 
 impl ShareArg {
-    /// Reads `DIR,tag=NAME[,readonly]`. A comma in a path is doubled.
+    /// Reads `DIR,tag=NAME[,readonly]`; for a machine file the folder is `path=DIR`. A comma in a path is doubled.
     pub fn parse(text: &str) -> Result<Self, String> {
-        // No argument of a program has NUL in it.
-        let escaped = text.replace(",,", "\0");
-        let mut words = escaped.split(',').map(|word| word.replace('\0', ","));
-        let folder = words.next().filter(|folder| !folder.is_empty()).ok_or("there must be a folder")?;
-        let (mut tag, mut read_only) = (None, false);
-        for word in words {
-            match word.split_once('=').unwrap_or((&word, "")) {
-                ("tag", name) => {
-                    let named = Tag::new(name).ok_or(format!("tag={name}: a name has 1 to {} bytes", Tag::LEN_MAX))?;
-                    if tag.replace(named).is_some() {
-                        return Err(format!("`{word}` is one too many"));
-                    }
+        let (mut folder, mut tag, mut read_only) = (None, None, false);
+        for (number, (key, value)) in words::split(text).into_iter().enumerate() {
+            let word = value.as_ref().map_or(key.clone(), |value| format!("{key}={value}"));
+            let again = match (key.as_str(), value) {
+                ("tag", Some(name)) => {
+                    let named = Tag::new(&name).ok_or(format!("tag={name}: a name has 1 to {} bytes", Tag::LEN_MAX))?;
+                    tag.replace(named).is_some()
                 }
-                ("readonly", "") => read_only = true,
-                _ => return Err(format!("`{word}` is none of tag=NAME, readonly")),
+                ("path", Some(path)) if !path.is_empty() => folder.replace(path).is_some(),
+                ("readonly", None) => std::mem::replace(&mut read_only, true),
+                (path, None) if number == 0 && !path.is_empty() => folder.replace(path.to_owned()).is_some(),
+                _ => return Err(format!("`{word}` is none of DIR (the first word), path=DIR, tag=NAME, readonly")),
+            };
+            if again {
+                return Err(format!("`{word}` is one too many"));
             }
         }
+        let folder = folder.ok_or("there must be a folder")?;
         let tag = tag.ok_or("there must be tag=NAME, by which the guest mounts it")?;
         Ok(Self { folder: folder.into(), tag, read_only })
     }

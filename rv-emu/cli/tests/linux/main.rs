@@ -3,6 +3,9 @@
 //! Without those files each test says loudly that it is skipped.
 
 mod boot;
+mod fat;
 mod kvm;
+mod packed;
 mod session;
 mod smp;
+mod u_boot;

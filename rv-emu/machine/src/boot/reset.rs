@@ -35,7 +35,13 @@ mod tests {
 
     #[test]
     fn data_follows_the_code() {
-        let placed = Placed { entry: 0x8000_0000, next: 0x8020_0000, tree: 0x8700_0000, symbols: Default::default() };
+        let placed = Placed {
+            entry: 0x8000_0000,
+            next: 0x8020_0000,
+            tree: 0x8700_0000,
+            layout: Vec::new(),
+            symbols: Default::default(),
+        };
         let rom = reset_vector(&placed);
         let word = |at: usize| u64::from_le_bytes(rom[at..at + 8].try_into().unwrap());
         assert_eq!((word(24), word(32), word(40), word(56)), (0x8000_0000, 0x8700_0000, MAGIC, 0x8020_0000));

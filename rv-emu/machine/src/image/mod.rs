@@ -1,4 +1,7 @@
-//! Program files: ELF or raw bytes, checked before anything is loaded.
+//! Program files: ELF, Linux kernels or raw bytes, packed or not, checked before anything is loaded.
+
+mod linux;
+mod packed;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,6 +14,8 @@ use goblin::elf::sym::{STT_FUNC, STT_NOTYPE, Sym};
 
 /// A file larger than this is taken for a mistake.
 const FILE_MAX: u64 = 2 << 30;
+/// A self-extracting kernel may be packed once more.
+const UNPACKINGS_MAX: usize = 2;
 
 /// Why a program file can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +56,45 @@ pub enum ImageError {
         /// The file.
         file: String,
         /// How it is packed.
-        format: &'static str,
+        format: String,
+    },
+    /// It is packed, and can't be unpacked.
+    #[error("{file}: a packed file that is damaged: {reason}")]
+    Damaged {
+        /// The file.
+        file: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// It is packed, and would take too much memory.
+    #[error("{file}: unpacked, it has more than {} MiB", limit >> 20)]
+    UnpackedTooLarge {
+        /// The file.
+        file: String,
+        /// Most bytes.
+        limit: u64,
+    },
+    /// It is packed, and what is in it is packed, and so on.
+    #[error("{file}: packed more than {UNPACKINGS_MAX} times")]
+    PackedOften {
+        /// The file.
+        file: String,
+    },
+    /// It has a Linux kernel's header, but not one that can be used.
+    #[error("{file}: not a kernel that can be started: {reason}")]
+    Kernel {
+        /// The file.
+        file: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// It isn't a device tree that can be used.
+    #[error("{file}: not a device tree that can be used: {reason}")]
+    Tree {
+        /// The file.
+        file: String,
+        /// What is wrong, and where.
+        reason: String,
     },
     /// It is ELF for another machine.
     #[error("{file}: an ELF file, but not for 64-bit little-endian RISC-V ({reason})")]
@@ -109,6 +152,8 @@ pub struct Image {
     pub entry: Option<u64>,
     /// May lie anywhere: addresses are relative to where the loader puts it. Raw bytes, and position-independent ELF linked at 0.
     pub movable: bool,
+    /// Bytes from the start of memory to where it wants to lie, for a Linux kernel with a header that says so.
+    pub text_offset: Option<u64>,
     /// What goes where.
     pub segments: Vec<Segment>,
     /// Symbols by name, for ELF with a symbol table.
@@ -129,7 +174,7 @@ pub struct Label {
 }
 
 impl Image {
-    /// Reads a file; ELF is told by its magic number, anything else is raw.
+    /// Reads a file; ELF, Linux kernels and packed files are told by their magic numbers, anything else is raw.
     ///
     /// # Errors
     /// [`ImageError`], with the file's name.
@@ -151,13 +196,37 @@ impl Image {
         if bytes.is_empty() {
             return Err(ImageError::Empty { file: name.to_owned() });
         }
+        let mut bytes = bytes;
+        for _ in 0..UNPACKINGS_MAX {
+            match packed::unpack(name, &bytes)? {
+                Some(unpacked) => bytes = unpacked,
+                None => return Image::unpacked(name, bytes),
+            }
+        }
+        if packed::unpack(name, &bytes)?.is_some() {
+            return Err(ImageError::PackedOften { file: name.to_owned() });
+        }
+        Image::unpacked(name, bytes)
+    }
+
+    /// Takes bytes that are not packed.
+    fn unpacked(name: &str, bytes: Vec<u8>) -> Result<Image, ImageError> {
+        if bytes.is_empty() {
+            return Err(ImageError::Empty { file: name.to_owned() });
+        }
         if bytes.starts_with(b"\x7fELF") {
             return elf(name, &bytes);
         }
-        match packed(&bytes) {
-            Some(format) => Err(ImageError::Packed { file: name.to_owned(), format }),
-            None => Ok(Image::raw(name, bytes)),
+        let kernel = |reason| ImageError::Kernel { file: name.to_owned(), reason };
+        let header = linux::Header::of(&bytes).map_err(kernel)?;
+        let mut image = Image::raw(name, bytes);
+        if let Some(header) = header {
+            image.text_offset = Some(header.text_offset);
+            for segment in &mut image.segments {
+                segment.len = segment.len.max(header.image_size);
+            }
         }
+        Ok(image)
     }
 
     /// Raw bytes that go to wherever the loader puts them.
@@ -168,6 +237,7 @@ impl Image {
             name: name.to_owned(),
             entry: None,
             movable: true,
+            text_offset: None,
             segments,
             symbols: BTreeMap::new(),
             labels: Vec::new(),
@@ -185,18 +255,6 @@ impl Image {
         let high = self.segments.iter().map(|s| s.addr + s.len).max().unwrap_or(0);
         high - low
     }
-}
-
-/// Raw bytes are run as they are, which makes no sense of a packed kernel.
-fn packed(bytes: &[u8]) -> Option<&'static str> {
-    let formats: [(&[u8], &str); 5] = [
-        (b"\x1f\x8b", "gzip"),
-        (b"\x28\xb5\x2f\xfd", "zstd"),
-        (b"\xfd7zXZ", "xz"),
-        (b"BZh", "bzip2"),
-        (b"MZ\0\0zimg", "self-extracting EFI"),
-    ];
-    formats.iter().find(|(magic, _)| bytes.starts_with(magic)).map(|(_, format)| *format)
 }
 
 /// Loadable segments, entry and symbols, all checked against the file and one another.
@@ -227,7 +285,7 @@ fn elf(name: &str, bytes: &[u8]) -> Result<Image, ImageError> {
         .filter(|(symbol, _)| !symbol.is_empty())
         .collect();
     let labels = labels(&elf);
-    Ok(Image { name: name.to_owned(), entry: Some(entry), movable, segments, symbols, labels })
+    Ok(Image { name: name.to_owned(), entry: Some(entry), movable, text_offset: None, segments, symbols, labels })
 }
 
 /// Functions, and what has no type but lies in code: labels of assembly. Names that only mark the kind of code (`$x`) or are a compiler's own
@@ -331,8 +389,6 @@ mod tests {
         assert!(text(|b| b[16] = 1).contains("was it linked?"));
         assert!(text(|b| b[24] = 16).contains("no code at the entry point 0x80000010"));
         assert!(text(|b| b[24] = 1).contains("no code at the entry point 0x80000001"));
-        let packed = Image::parse("vmlinuz", b"\x1f\x8b\x08".to_vec()).unwrap_err().to_string();
-        assert_eq!(packed, "vmlinuz: this is a gzip file: unpack it first");
     }
 
     #[test]
