@@ -202,6 +202,8 @@ fn time_has_limits() {
         .stderr(std::process::Stdio::null())
         .spawn()
         .unwrap();
+    // Waiting for the child would close it.
+    let _open = child.stdin.take();
     assert_eq!(child.wait().unwrap().code(), Some(123));
     ends(&[spin.path(), "--timeout", "0"], 2, "must be more than nothing");
     ends(&[spin.path(), "--max-seconds", "x"], 2, "not a number");

@@ -91,7 +91,7 @@ pub fn parse(name: &str, text: &str, folder: &str) -> Result<Vec<Setting>, Compl
         match keys.iter().find(|known| known.name == *key.get_ref()) {
             Some(known) => match reader.setting(known, value) {
                 Ok(setting) => settings.push(setting),
-                Err(complaint) => found.push(complaint),
+                Err(complaints) => found.extend(complaints),
             },
             None => {
                 let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
@@ -111,15 +111,21 @@ struct Reader<'a> {
 type Value<'a> = Spanned<DeValue<'a>>;
 
 impl Reader<'_> {
-    fn setting(&self, key: &Key, value: &Value<'_>) -> Result<Setting, Complaint> {
+    /// A key's values; or all that is wrong with them.
+    fn setting(&self, key: &Key, value: &Value<'_>) -> Result<Setting, Vec<Complaint>> {
         let values = match value.get_ref() {
             DeValue::Array(values) if key.list => values.iter().collect(),
-            _ if key.list => return Err(wrong_type(value, &key.name, "an array")),
+            _ if key.list => return Err(vec![wrong_type(value, &key.name, "an array")]),
             _ => vec![value],
         };
-        let words = values.into_iter().map(|value| self.word(key, value)).collect::<Result<Vec<_>, _>>()?;
-        let words = words.into_iter().flatten().collect();
-        Ok(Setting { id: key.id.clone(), words })
+        let (mut words, mut found) = (Vec::new(), Vec::new());
+        for value in values {
+            match self.word(key, value) {
+                Ok(word) => words.extend(word),
+                Err(complaint) => found.push(complaint),
+            }
+        }
+        if found.is_empty() { Ok(Setting { id: key.id.clone(), words }) } else { Err(found) }
     }
 
     /// One value as a word, which clap accepts; none for a flag that is not set.
