@@ -127,9 +127,7 @@ fn drive(
         };
         slice = if machine.retired() == retired { SLICE_ASLEEP } else { SLICE };
         machine.drain_output(&mut output);
-        if let Some(slot) = terminal {
-            machine.board.drain_console(slot, &mut output);
-        }
+        terminal.inspect(|slot| machine.board.drain_console(*slot, &mut output));
         if !output.is_empty() {
             console.print(&output)?;
             output.clear();
@@ -150,14 +148,12 @@ fn drive(
             Stop::Slice if machine.retired() == retired && trapping(machine) => return Ok(Err(stuck(machine))),
             Stop::Slice => {
                 let waits = args.idle.waits(input_open || !networks.is_empty());
-                let ahead = pace.ahead(machine.now()).filter(|_| waits);
-                match ahead.map(|ahead| ahead.min(IDLE)) {
+                match pace.ahead(machine.now()).filter(|_| waits) {
                     None => console.poll(),
-                    Some(ahead) if networks.is_empty() => console.wait(ahead),
+                    Some(ahead) if networks.is_empty() => console.wait(ahead.min(IDLE)),
                     Some(ahead) => {
-                        if networks.wait(machine, ahead.min(TURN)) {
-                            slice = SLICE;
-                        }
+                        // Who hears from outside has something to do soon.
+                        slice = if networks.wait(machine, ahead.min(TURN)) { SLICE } else { slice };
                         console.poll()
                     }
                 }
