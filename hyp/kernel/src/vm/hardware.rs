@@ -3,6 +3,8 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use ha_iov_ext::fields::stateen;
+
 use crate::arch::csr::{
     ATP_MODE_SV39, HENVCFG_ADUE, HENVCFG_CBO, HENVCFG_PBMTE, HENVCFG_STCE, HGATP_VMID_MASK, HGATP_VMID_SHIFT,
     HSTATUS_VSXL_64, HSTATUS_VTW, INT_VSEI, INT_VSSI, INT_VSTI, cause,
@@ -30,8 +32,9 @@ const HEDELEG: u64 = 1 << 0
 /// about its users.
 const COUNTERS: u64 = 7;
 
-/// `hstateen0.ENVCFG`: guests have `senvcfg`, which is switched. Nothing else that this register is about is.
-const HSTATEEN_ENVCFG: u64 = 1 << 62;
+/// `hstateen0`: guests have `senvcfg` (bit ENVCFG), which is switched, and HA-IOV's registers, as far as `hveictl` lets them. Nothing else that
+/// this register is about is theirs.
+const HSTATEEN: u64 = 1 << 62 | stateen::C;
 
 /// Whether the harts have `hstateen0` (Smstateen).
 static HAS_HSTATEEN: AtomicBool = AtomicBool::new(false);
@@ -53,7 +56,7 @@ pub fn init_hart() {
     csr_write!("htimedelta", 0);
     csr_write!("henvcfg", HENVCFG_STCE | HENVCFG_PBMTE | HENVCFG_ADUE | HENVCFG_CBO);
     if HAS_HSTATEEN.load(Ordering::Relaxed) {
-        csr_write!("0x60c", HSTATEEN_ENVCFG); // hstateen0
+        csr_write!("0x60c", HSTATEEN); // hstateen0
     }
     csr_write!("hvip", 0);
     csr_write!("hgatp", 0);
