@@ -23,7 +23,7 @@ pub use drive::DriveArg;
 pub use lab::{LabArgs, LabCommand, OutputArgs, PathArgs, PathFormat, SelectArgs, SharingArg, SweepArgs};
 pub use net::NetArg;
 pub use rtc::RtcArg;
-pub use run::{RunArgs, Serial};
+pub use run::{Idle, RunArgs, Serial};
 pub use share::ShareArg;
 
 /// RISC-V emulator (RV64GCH with HA-IOV), and a lab for I/O virtualization mechanisms.

@@ -9,6 +9,7 @@ mod isa;
 mod lab;
 mod machine_file;
 mod network;
+mod outside;
 mod pace;
 mod run;
 mod trace;

@@ -3,33 +3,21 @@
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use ha_iov_ext::model::{self as haiov, Config, Haiov};
-use rv_devices::virtio::Kind;
 use rv_machine::boot::TreeFile;
 use rv_machine::machine::ExtensionFactory;
 use rv_machine::trace::Trace;
 use rv_machine::{CostModel, Image, Machine, MachineConfig, Software, Stop};
 
 use crate::args::{MachineArgs, RunArgs, devices};
-use crate::console::{Console, Input};
 use crate::end::{End, LIMIT};
-use crate::network::Networks;
-use crate::pace::Pace;
+use crate::outside::Outside;
 use crate::{check, machine_file, trace};
 
 /// Exit code when the emulator itself can't go on.
 pub const FAILED: u8 = 125;
-/// Virtual time between two looks at the console.
-const SLICE: u64 = 2_000_000;
-/// The same, of a machine that sleeps: it shall not wake the host for nothing.
-const SLICE_ASLEEP: u64 = 20_000_000;
-/// Longest time that the host waits for input without looking at the machine.
-const IDLE: Duration = Duration::from_millis(200);
-/// The same, while it waits for a network: how long the console may wait for its turn.
-const TURN: Duration = Duration::from_millis(20);
 
 /// Runs a machine to its end, or says what it would be.
 pub fn run(args: &RunArgs) -> Result<ExitCode> {
@@ -52,8 +40,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut trace = trace::open(&args.trace, &software, &machine)?;
-    let mut networks = Networks::open(&args.machine.nets, &machine)?;
-    let ended = drive(&mut machine, &mut networks, args, trace.as_mut());
+    let ended = drive(&mut machine, args, trace.as_mut());
     if let Some(trace) = trace {
         trace.finish().context("can't write the trace")?;
     }
@@ -129,23 +116,14 @@ fn software(args: &RunArgs) -> Result<Software> {
     })
 }
 
-/// Runs in slices, with the console and the networks in between. The inner result is the guest's verdict.
-fn drive(
-    machine: &mut Machine,
-    networks: &mut Networks,
-    args: &RunArgs,
-    mut trace: Option<&mut Trace>,
-) -> Result<Result<ExitCode>> {
+/// Runs in slices, with the outside in between. The inner result is the guest's verdict.
+fn drive(machine: &mut Machine, args: &RunArgs, mut trace: Option<&mut Trace>) -> Result<Result<ExitCode>> {
     let end = End::of(args);
-    let mut console = Console::open(&args.serial)?;
-    let mut slice = SLICE;
-    let mut pace = Pace::new();
-    let mut output = Vec::new();
-    let mut input_open = true;
-    let terminal = machine.board.slots(Kind::Console).next();
+    let mut outside = Outside::open(args, machine)?;
+    let mut asleep = false;
     loop {
         let retired = machine.retired();
-        let limits = end.limits(machine.now(), slice);
+        let limits = end.limits(machine.now(), outside.slice(asleep));
         let stop = match &mut trace {
             Some(trace) => {
                 let stop = machine.run_watched(&limits, Some(*trace));
@@ -154,17 +132,8 @@ fn drive(
             }
             None => machine.run(&limits),
         };
-        // Frames move between slices: a machine with a network has short ones.
-        slice = if machine.retired() == retired && networks.is_empty() { SLICE_ASLEEP } else { SLICE };
-        machine.drain_output(&mut output);
-        if let Some(slot) = terminal {
-            machine.board.drain_console(slot, &mut output);
-        }
-        if !output.is_empty() {
-            console.print(&output).context("can't write what the serial port sends")?;
-            output.clear();
-        }
-        networks.exchange(machine);
+        asleep = machine.retired() == retired;
+        outside.take(machine)?;
         let ended = match stop {
             Stop::Exit(code) => return Ok(Ok(ExitCode::from(code.min(255) as u8))),
             Stop::InsnLimit => Some(("the instruction limit is reached", LIMIT)),
@@ -174,34 +143,16 @@ fn drive(
             eprintln!("rv-emu: {why}:{}", whereabouts(machine));
             return Ok(Ok(ExitCode::from(code)));
         }
-        let waits = args.idle.waits(input_open || !networks.is_empty());
-        let input = match stop {
-            Stop::Idle if !input_open && networks.is_empty() => return Ok(Err(hung(machine))),
-            Stop::Idle => wait(&mut console, networks, machine, IDLE),
-            _ if machine.retired() == retired && trapping(machine) => return Ok(Err(stuck(machine))),
-            _ => match pace.ahead(machine.now()).filter(|_| waits) {
-                Some(ahead) => wait(&mut console, networks, machine, ahead),
-                None => console.poll(),
-            },
-        };
-        match input {
-            Input::Bytes(bytes) => match terminal {
-                Some(slot) => machine.board.push_console(slot, &bytes),
-                None => machine.board.push_input(&bytes),
-            },
-            Input::Quit => return Ok(Ok(ExitCode::SUCCESS)),
-            Input::Closed => input_open = false,
+        if stop == Stop::Idle && !outside.may_send() {
+            return Ok(Err(hung(machine)));
+        }
+        if stop == Stop::Slice && asleep && trapping(machine) {
+            return Ok(Err(stuck(machine)));
+        }
+        if !outside.give(machine, stop) {
+            return Ok(Ok(ExitCode::SUCCESS));
         }
     }
-}
-
-/// Waits for what may come from outside, but no longer than `limit`.
-fn wait(console: &mut Console, networks: &mut Networks, machine: &mut Machine, limit: Duration) -> Input {
-    if networks.is_empty() {
-        return console.wait(limit.min(IDLE));
-    }
-    networks.wait(machine, limit.min(TURN));
-    console.poll()
 }
 
 /// Nothing can wake the machine: say where each hart waits.
