@@ -73,3 +73,24 @@ fn a_guest_with_two_vcpus_on_two_harts() {
         &["42 nested: Linux riscv64, 2 harts", "nested harts call each other: 1", "lightkvm: exit code 0"],
     );
 }
+
+/// KVM gives the guest an AIA of its own, from the hardware's guest interrupt files, or in software where there are none.
+#[test]
+fn a_guest_with_an_aia() {
+    let Some(debian) = Debian::or_skip("a guest of Debian's KVM with an AIA") else { return };
+    for (guests, available) in [("3", "AIA available with 3 guest external interrupts"), ("0", "AIA available")] {
+        let name = format!("kvm-aia{guests}");
+        let options = ["--harts", "2", "--aia", "aplic-imsic", "--aia-guests", guests];
+        let printed = nested(&debian, &name, 2, &options);
+        assert_words(
+            &printed,
+            &[
+                available,
+                "2 vcpus, 256 MiB, AIA in the kernel",
+                "42 nested: Linux riscv64, 2 harts",
+                "console interrupts: 1",
+                "lightkvm: exit code 0",
+            ],
+        );
+    }
+}
