@@ -101,7 +101,7 @@ mod tests {
         let second = 110 + 4 + 2;
         assert_eq!(&bytes[second + 14..second + 22], b"00002180");
         assert_eq!(&bytes[second + 78..second + 94], b"0000000500000001");
-        let third = second + 110 + 12;
+        let third = second + 110 + 12 + 2;
         assert_eq!(&bytes[third + 14..third + 22], b"0000a1ff");
         assert_eq!(&bytes[third + 110..third + 119], b"bin\0\0\0dev", "a link's contents are its target");
     }

@@ -53,10 +53,11 @@ impl Debian {
     /// The files in `folder`.
     ///
     /// # Errors
-    /// If there is no kernel in it.
+    /// If it is not there, or not complete.
     pub fn at(folder: &Path) -> Result<Self, Missing> {
         let debian = Self { folder: folder.to_owned() };
-        let file = debian.image();
+        // What is written last.
+        let file = debian.path("packages.txt");
         if file.is_file() { Ok(debian) } else { Err(Missing { file }) }
     }
 
@@ -124,8 +125,8 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_without_a_kernel_is_named() {
+    fn a_folder_that_is_not_complete_is_named() {
         let missing = Debian::at(Path::new("/nowhere")).unwrap_err().to_string();
-        assert!(missing.starts_with("/nowhere/Image is not there: `cargo xtask debian`"), "{missing}");
+        assert!(missing.starts_with("/nowhere/packages.txt is not there: `cargo xtask debian`"), "{missing}");
     }
 }

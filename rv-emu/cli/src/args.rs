@@ -93,7 +93,8 @@ pub struct MachineArgs {
     #[arg(long, value_name = "BOOL", help_heading = headings::DEVICES, action = ArgAction::Set, num_args = 0..=1, require_equals = true,
         default_value_t = false, default_missing_value = "true", hide_default_value = true, hide_possible_values = true)]
     pub rng: bool,
-    /// A network card (virtio-net) in the next virtio slot: user[,hostfwd=RULE]...[,restrict=on][,mac=ADDRESS]. The guest is
+    /// A network card (virtio-net) in the next virtio slot: user[,hostfwd=RULE]...[,restrict=on][,mac=ADDRESS], or
+    /// wire=NAME[,mac=ADDRESS], which leads to the machine's other card with that wire. With user the guest is
     /// 10.0.2.15 by DHCP, the host 10.0.2.2, the resolver 10.0.2.3. RULE is PROTOCOL:[ADDRESS]:PORT-[ADDRESS]:PORT, host before
     /// guest: tcp::2222-:22. With restrict=on forwarded ports are all there is. What the host answers is different in every run.
     #[arg(long = "net", value_name = "NETWORK", help_heading = headings::DEVICES, value_parser = NetArg::parse)]

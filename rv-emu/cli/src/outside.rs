@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rv_devices::virtio::Kind;
-use rv_machine::{Machine, Stop};
+use rv_machine::Machine;
 
 use crate::args::{Idle, RunArgs};
 use crate::console::{Console, Input};
@@ -15,6 +15,8 @@ use crate::pace::Pace;
 const SLICE: u64 = 2_000_000;
 /// The same, of a machine that sleeps: it shall not wake the host for nothing.
 const SLICE_ASLEEP: u64 = 20_000_000;
+/// The same, of a machine with a network: so long is a frame on its way.
+const SLICE_NETWORK: u64 = 200_000;
 /// Longest time that the host waits for input without looking at the machine.
 const IDLE: Duration = Duration::from_millis(200);
 /// The same, while it waits for a network: how long the console may wait for its turn.
@@ -48,16 +50,20 @@ impl Outside {
 
     /// How long the machine may run until the next look. Frames move between slices: a machine with a network has short ones.
     pub fn slice(&self, asleep: bool) -> u64 {
-        if asleep && self.networks.is_empty() { SLICE_ASLEEP } else { SLICE }
+        match asleep {
+            _ if !self.networks.is_empty() => SLICE_NETWORK,
+            true => SLICE_ASLEEP,
+            false => SLICE,
+        }
     }
 
     /// Whether something may still come in.
     pub fn may_send(&self) -> bool {
-        self.input_open || !self.networks.is_empty()
+        self.input_open || self.networks.reach_out()
     }
 
-    /// Takes what the machine has for the outside.
-    pub fn take(&mut self, machine: &mut Machine) -> Result<()> {
+    /// Takes what the machine has for the outside. Whether some of it came back to the machine, by a wire.
+    pub fn take(&mut self, machine: &mut Machine) -> Result<bool> {
         machine.drain_output(&mut self.output);
         if let Some(slot) = self.terminal {
             machine.board.drain_console(slot, &mut self.output);
@@ -66,17 +72,17 @@ impl Outside {
             self.console.print(&self.output).context("can't write what the serial port sends")?;
             self.output.clear();
         }
-        self.networks.exchange(machine);
-        Ok(())
+        Ok(self.networks.exchange(machine))
     }
 
-    /// Gives the machine what has come for it, and waits for that while the machine has nothing to do. `false` if the user leaves.
-    pub fn give(&mut self, machine: &mut Machine, stop: Stop) -> bool {
+    /// Gives the machine what has come for it, and waits for that while virtual time is ahead, or for long if nothing
+    /// else can wake the machine. `false` if the user leaves.
+    pub fn give(&mut self, machine: &mut Machine, idle: bool) -> bool {
         let ahead = self.pace.ahead(machine.now()).filter(|_| self.idle.waits(self.may_send()));
-        let input = match (stop, ahead) {
-            (Stop::Idle, _) => self.wait(machine, IDLE),
-            (_, Some(ahead)) => self.wait(machine, ahead),
-            (_, None) => self.console.poll(),
+        let input = match ahead {
+            _ if idle => self.wait(machine, IDLE),
+            Some(ahead) => self.wait(machine, ahead),
+            None => self.console.poll(),
         };
         match (input, self.terminal) {
             (Input::Bytes(bytes), Some(slot)) => machine.board.push_console(slot, &bytes),
@@ -89,7 +95,7 @@ impl Outside {
 
     /// Waits for what may come, but no longer than `limit`.
     fn wait(&mut self, machine: &mut Machine, limit: Duration) -> Input {
-        if self.networks.is_empty() {
+        if !self.networks.reach_out() {
             return self.console.wait(limit.min(IDLE));
         }
         self.networks.wait(machine, limit.min(TURN));

@@ -133,7 +133,7 @@ fn drive(machine: &mut Machine, args: &RunArgs, mut trace: Option<&mut Trace>) -
             None => machine.run(&limits),
         };
         asleep = machine.retired() == retired;
-        outside.take(machine)?;
+        let came_back = outside.take(machine)?;
         let ended = match stop {
             Stop::Exit(code) => return Ok(Ok(ExitCode::from(code.min(255) as u8))),
             Stop::InsnLimit => Some(("the instruction limit is reached", LIMIT)),
@@ -143,13 +143,14 @@ fn drive(machine: &mut Machine, args: &RunArgs, mut trace: Option<&mut Trace>) -
             eprintln!("rv-emu: {why}:{}", whereabouts(machine));
             return Ok(Ok(ExitCode::from(code)));
         }
-        if stop == Stop::Idle && !outside.may_send() {
+        let idle = stop == Stop::Idle && !came_back;
+        if idle && !outside.may_send() {
             return Ok(Err(hung(machine)));
         }
         if stop == Stop::Slice && asleep && trapping(machine) {
             return Ok(Err(stuck(machine)));
         }
-        if !outside.give(machine, stop) {
+        if !outside.give(machine, idle) {
             return Ok(Ok(ExitCode::SUCCESS));
         }
     }

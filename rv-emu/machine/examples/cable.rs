@@ -28,6 +28,7 @@ fn machine(number: u8, files: &[String; 3]) -> Result<Machine, Box<dyn Error>> {
         kernel: Some(Image::open(Path::new(kernel))?),
         initrd: Some(std::fs::read(initrd)?),
         append: Some(format!("console=ttyS0 quiet machine={number}")),
+        ..Software::default()
     })?;
     Ok(machine)
 }

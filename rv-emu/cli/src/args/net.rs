@@ -1,7 +1,6 @@
 //! `--net`: a network card, and what its cable leads to.
 
-use anyhow::Result;
-use rv_backends::nat::{Forward, Nat, NatConfig};
+use rv_backends::nat::Forward;
 
 /// The address of the first card, as QEMU has it; the next ones count up.
 const MAC: [u8; 6] = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
@@ -10,28 +9,51 @@ const MAC: [u8; 6] = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetArg {
     mac: Option<[u8; 6]>,
-    restrict: bool,
-    forwards: Vec<Forward>,
+    cable: CableArg,
+}
+
+/// What its cable leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CableArg {
+    /// The host's networks, by address translation.
+    User {
+        /// No way out but forwarded ports.
+        restrict: bool,
+        /// Ports of the host that lead to the guest.
+        forwards: Vec<Forward>,
+    },
+    /// The other card of this machine whose cable has this name.
+    Wire(String),
 }
 
 impl NetArg {
-    /// Reads `user[,hostfwd=RULE]...[,restrict=on|off][,mac=ADDRESS]`.
+    /// Reads `user[,hostfwd=RULE]...[,restrict=on|off][,mac=ADDRESS]` or `wire=NAME[,mac=ADDRESS]`.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut words = text.split(',');
-        if words.next() != Some("user") {
-            return Err(format!("`{text}`: the one kind of network is user"));
-        }
-        let mut net = Self { mac: None, restrict: false, forwards: Vec::new() };
+        let kind = words.next().unwrap_or_default();
+        let (mut mac, mut restrict, mut forwards) = (None, false, Vec::new());
+        let user = match kind.split_once('=') {
+            None if kind == "user" => true,
+            Some(("wire", name)) if !name.is_empty() => false,
+            _ => return Err(format!("`{kind}` is no kind of network: there are user and wire=NAME")),
+        };
         for word in words {
             match word.split_once('=') {
-                Some(("hostfwd", rule)) => net.forwards.push(rule.parse()?),
-                Some(("restrict", "on")) => net.restrict = true,
-                Some(("restrict", "off")) => net.restrict = false,
-                Some(("mac", address)) => net.mac = Some(mac(address)?),
-                _ => return Err(format!("`{word}` is none of hostfwd=RULE, restrict=on, restrict=off, mac=ADDRESS")),
+                Some(("hostfwd", rule)) if user => forwards.push(rule.parse()?),
+                Some(("restrict", "on")) if user => restrict = true,
+                Some(("restrict", "off")) if user => restrict = false,
+                Some(("mac", address)) => mac = Some(self::mac(address)?),
+                _ if user => {
+                    return Err(format!("`{word}` is none of hostfwd=RULE, restrict=on, restrict=off, mac=ADDRESS"));
+                }
+                _ => return Err(format!("`{word}`: a wire has nothing but mac=ADDRESS")),
             }
         }
-        Ok(net)
+        let cable = match kind.split_once('=') {
+            Some((_, name)) => CableArg::Wire(name.to_owned()),
+            None => CableArg::User { restrict, forwards },
+        };
+        Ok(Self { mac, cable })
     }
 
     /// The card's address, as the machine's `number`th.
@@ -41,10 +63,9 @@ impl NetArg {
         self.mac.unwrap_or([a, b, c, d, e, last.wrapping_add(number as u8)])
     }
 
-    /// The network behind it.
-    pub fn open(&self) -> Result<Nat> {
-        let config = NatConfig { restrict: self.restrict, forwards: self.forwards.clone(), ..NatConfig::default() };
-        Ok(Nat::new(config)?)
+    /// What its cable leads to.
+    pub fn cable(&self) -> &CableArg {
+        &self.cable
     }
 }
 
@@ -68,15 +89,19 @@ mod tests {
     #[test]
     fn networks_are_read() {
         let net = NetArg::parse("user,hostfwd=tcp::2222-:22,restrict=on,hostfwd=udp::53-:53,mac=2:0:0:0:0:fF").unwrap();
-        assert_eq!((net.forwards.len(), net.restrict, net.mac(3)), (2, true, [2, 0, 0, 0, 0, 0xff]));
+        assert_eq!(net.mac(3), [2, 0, 0, 0, 0, 0xff]);
+        assert!(matches!(net.cable(), CableArg::User { restrict: true, forwards } if forwards.len() == 2));
+        assert_eq!(NetArg::parse("wire=a").unwrap().cable(), &CableArg::Wire("a".to_owned()));
         assert_eq!(NetArg::parse("user").unwrap().mac(1), [0x52, 0x54, 0, 0x12, 0x34, 0x57]);
     }
 
     #[test]
     fn what_is_wrong_is_named() {
         for (text, part) in [
-            ("", "kind of network is user"),
-            ("tap", "kind of network is user"),
+            ("", "there are user and wire=NAME"),
+            ("tap", "`tap` is no kind of network"),
+            ("wire=", "`wire=` is no kind"),
+            ("wire=a,restrict=on", "a wire has nothing but"),
             ("user,restrict", "`restrict` is none of"),
             ("user,restrict=yes", "`restrict=yes` is none of"),
             ("user,hostfwd=tcp:22", "is not PROTOCOL"),

@@ -3,8 +3,10 @@
 //! Without those files each test says loudly that it is skipped.
 
 mod boot;
+mod disk;
 mod fat;
 mod kvm;
+mod network;
 mod packed;
 mod session;
 mod smp;
