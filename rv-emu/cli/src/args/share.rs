@@ -37,7 +37,8 @@ impl ShareArg {
                 }
                 ("path", Some(path)) if !path.is_empty() => folder.replace(path).is_some(),
                 ("readonly", None) => std::mem::replace(&mut read_only, true),
-                (path, None) if number == 0 && !path.is_empty() => folder.replace(path.to_owned()).is_some(),
+                ("", None) if number == 0 => return Err("there must be a folder".to_owned()),
+                (path, None) if number == 0 => folder.replace(path.to_owned()).is_some(),
                 _ => return Err(format!("`{word}` is none of DIR (the first word), path=DIR, tag=NAME, readonly")),
             };
             if again {
@@ -76,7 +77,9 @@ mod tests {
             ("a,tag=", "1 to 32 bytes"),
             (&long, "1 to 32 bytes"),
             ("a,tag=b,tag=c", "one too many"),
-            ("a,tag=b,rw", "none of tag=NAME"),
+            ("a,tag=b,rw", "`rw` is none of"),
+            ("a,path=b,tag=c", "one too many"),
+            ("tag=b", "must be a folder"),
         ] {
             let error = ShareArg::parse(text).unwrap_err();
             assert!(error.contains(part), "{text}: {error}");

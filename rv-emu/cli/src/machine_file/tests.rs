@@ -62,7 +62,7 @@ fn what_is_wrong_is_shown_where_it_is() {
         "m.toml:2:9: `harts` must be a whole number, not a string\n  |\n2 | harts = \"four\"\n  |         ^^^^^^"
     );
     for (text, part) in [
-        ("kernal = 'x'", "m.toml:1:1: there is no key `kernal`; there are append, bios, "),
+        ("kernal = 'x'", "m.toml:1:1: there is no key `kernal`; there are aia, aia-guests, append, bios, "),
         ("max-insns = 5", "there is no key `max-insns`"),
         ("image = 'x'", "there is no key `image`"),
         ("[machine]\nharts = 1", "m.toml:1:2: there is no key `machine`"),

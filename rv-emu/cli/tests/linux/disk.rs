@@ -30,7 +30,7 @@ fn a_login_and_fio() {
     let (initrd, image) = (switch_root(&debian, "login", &[]), debian.image());
     let root = root_drive(&debian);
     let arguments = ["--memory", "512M", "--kernel", image.to_str().unwrap(), "--initrd", initrd.path()];
-    let disks = ["--append", "console=ttyS0 quiet", "--drive", &root, "--drive", "ram=32M", "--idle", "skip"];
+    let disks = ["--append", "console=ttyS0 quiet", "--drive", &root, "--drive", "ram=32M"];
     let mut session = Session::start(&[&arguments[..], &disks[..]].concat());
     log_in(&mut session);
     // Each block is read back and its checksum compared; any difference is an error, and fio's exit code.

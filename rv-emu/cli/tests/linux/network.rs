@@ -14,8 +14,7 @@ fn netperf_over_a_wire() {
     let Some(debian) = Debian::or_skip("netperf over a wire") else { return };
     let (initrd, image) = (switch_root(&debian, "netperf", &["virtio_net"]), debian.image());
     let root = root_drive(&debian);
-    let arguments =
-        ["--memory", "512M", "--kernel", image.to_str().unwrap(), "--initrd", initrd.path(), "--idle", "skip"];
+    let arguments = ["--memory", "512M", "--kernel", image.to_str().unwrap(), "--initrd", initrd.path()];
     let devices = ["--append", "console=ttyS0 quiet", "--drive", &root, "--net", "wire=a", "--net", "wire=a"];
     let mut session = Session::start(&[&arguments[..], &devices[..]].concat());
     log_in(&mut session);
