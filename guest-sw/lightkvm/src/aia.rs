@@ -31,7 +31,7 @@ pub enum Mode {
     Emulated,
     /// From guest interrupt files of the hardware only.
     Hardware,
-    /// From those while there are any.
+    /// As the kernel does by itself: from those while there are any, in software where the hardware has none.
     Auto,
 }
 
@@ -58,7 +58,10 @@ fn configure(device: Device, vcpus: usize, mode: Mode) -> Result<Ids, Error> {
     let hart_bits = usize::BITS - (vcpus - 1).leading_zeros();
     // SAFETY: settings have 32 bits.
     unsafe {
-        device.set(CONFIG, CONFIG_MODE, mode as u32, "choosing the AIA's mode")?;
+        // Where the hardware has no guest files, even asking for the default is refused.
+        if mode != Mode::Auto {
+            device.set(CONFIG, CONFIG_MODE, mode as u32, "choosing the AIA's mode")?;
+        }
         device.set(CONFIG, CONFIG_SOURCES, SOURCES, "choosing the AIA's sources")?;
         device.set(CONFIG, CONFIG_HART_BITS, hart_bits, "choosing the AIA's harts")?;
         device.get(CONFIG, CONFIG_IDS, "asking for the AIA's identities").map(Ids)
