@@ -87,8 +87,8 @@ fn what_does_not_fit_is_refused_by_name_place_and_cause() {
         (text(bare(elf("vast", 0x8000_0000, 1 << 40))), outside),
         (text(bare(elf("wrap", 0xffff_ffff_ffff_f000, 0xfff))), outside),
         (text(bare(Image::raw("big", vec![1; 17 << 20]))), outside),
-        (text(bare(elf("under the tree", 0x80e0_0000, 64))), "device tree: "),
-        (text(bare(elf("under the tree", 0x80e0_0000, 64))), "overlaps under the tree at 0x80e00000..0x80e00040"),
+        (text(bare(elf("under the tree", 0x80e0_0000, 2 << 20))), "device tree: "),
+        (text(bare(elf("under the tree", 0x80e0_0000, 2 << 20))), "overlaps under the tree at 0x80e00000..0x81000000"),
     ];
     for (message, part) in cases {
         assert!(message.contains(part), "`{part}` is not in: {message}");

@@ -1,6 +1,8 @@
 //! The keys of a machine file: the options of `run` that describe a machine, as clap has them. There is no second list: an option that is
 //! added under one of the headings here is a key at once, and in the schema.
 
+use std::any::TypeId;
+
 use clap::{Arg, Command, CommandFactory};
 use serde_json::{Map, Value, json};
 
@@ -55,7 +57,7 @@ impl Kind {
         let parsed = arg.get_value_parser().type_id();
         let choices = arg.get_possible_values();
         let alternatives: Vec<&str> = value_name.split('|').collect();
-        if parsed == std::any::TypeId::of::<bool>() {
+        if parsed == TypeId::of::<bool>() {
             Kind::Flag
         } else if let Some(words) = words::of(long) {
             Kind::Words(words)
@@ -67,7 +69,7 @@ impl Kind {
             Kind::Path { names: names.iter().map(|name| (*name).to_owned()).collect(), suffix: suffix.to_owned() }
         } else if value_name == "SIZE" {
             Kind::Size
-        } else if parsed == std::any::TypeId::of::<u64>() || parsed == std::any::TypeId::of::<usize>() {
+        } else if parsed == TypeId::of::<u8>() || parsed == TypeId::of::<u64>() || parsed == TypeId::of::<usize>() {
             Kind::Number
         } else {
             Kind::Text

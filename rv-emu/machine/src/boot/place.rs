@@ -156,8 +156,10 @@ impl Placer<'_> {
     fn tree_at(&self, len: u64) -> u64 {
         let limit = self.memory.end().min(TREE_LIMIT);
         let addr = limit.saturating_sub(len) & !(TREE_ALIGN - 1);
+        let range = Range::new(addr, len);
+        let free = range.is_some_and(|range| self.taken.iter().all(|part| !part.range.overlaps(range)));
         // Little machines have no room for the alignment.
-        if addr > RAM_BASE { addr } else { limit.saturating_sub(len) & !0xfff }
+        if addr > RAM_BASE && free { addr } else { limit.saturating_sub(len) & !0xfff }
     }
 
     fn tree(&mut self, bytes: &[u8]) -> Result<u64, ImageError> {
