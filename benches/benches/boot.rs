@@ -84,6 +84,7 @@ fn boot(files: &Files, harts: usize) -> (u64, f64) {
         kernel: Some(open(&files.kernel)),
         initrd: Some(std::fs::read(&files.initrd).expect("it was just written")),
         append: Some(APPEND.to_owned()),
+        tree: None,
     };
     let config = MachineConfig { harts, memory: MEMORY_MIB << 20, ..MachineConfig::default() };
     let mut machine = Machine::new(config).expect("a usual machine");
