@@ -1,9 +1,10 @@
 //! What the guest's loads and stores meet where no memory is: the serial port, and the PLIC if the kernel has no controller.
 
+use monitor::plic::{self, Plic};
+
 use crate::kvm::{VCPUS_MAX, Vcpu, Vm};
 use crate::lock::Lock;
 use crate::map;
-use crate::plic::Plic;
 use crate::sys::File;
 use crate::uart::Uart;
 
@@ -33,7 +34,7 @@ impl Board {
     pub fn new(vm: Vm, vcpus: [Option<Vcpu>; VCPUS_MAX], aia: bool) -> Board {
         let controller = match aia {
             true => Controller::Aia(vm),
-            false => Controller::Plic { plic: Plic::default(), told: [false; VCPUS_MAX] },
+            false => Controller::Plic { plic: Plic::new(VCPUS_MAX), told: [false; VCPUS_MAX] },
         };
         Board { devices: Lock::new(Devices { uart: Uart::default(), controller, line: false }), vcpus }
     }
@@ -46,11 +47,11 @@ impl Board {
             devices.propagate(&self.vcpus);
             return value.into();
         }
-        match (&mut devices.controller, offset(address, map::PLIC, Plic::SIZE)) {
-            (Controller::Plic { plic, .. }, Some(offset)) if size == 4 => {
-                let value = plic.read(offset);
+        match (&mut devices.controller, offset(address, map::PLIC, plic::SIZE)) {
+            (Controller::Plic { plic, .. }, Some(offset)) => {
+                let value = plic.read(offset, size as u32);
                 devices.propagate(&self.vcpus);
-                value.into()
+                value
             }
             _ => u64::MAX,
         }
@@ -64,10 +65,9 @@ impl Board {
                 File::STDOUT.write_all(&[byte]);
             }
         } else if let (Controller::Plic { plic, .. }, Some(offset)) =
-            (&mut devices.controller, offset(address, map::PLIC, Plic::SIZE))
-            && size == 4
+            (&mut devices.controller, offset(address, map::PLIC, plic::SIZE))
         {
-            plic.write(offset, value as u32);
+            plic.write(offset, size as u32, value);
         }
         devices.propagate(&self.vcpus);
     }
@@ -90,9 +90,9 @@ impl Devices {
             Controller::Aia(vm) if changed => vm.set_line(map::UART_IRQ, line),
             Controller::Aia(_) => {}
             Controller::Plic { plic, told } => {
-                plic.set_line(map::UART_IRQ, line);
+                plic.set_level(map::UART_IRQ, line);
                 for (context, vcpu) in vcpus.iter().enumerate() {
-                    let up = plic.interrupts(context);
+                    let up = plic.is_pending(context);
                     if let Some(vcpu) = vcpu
                         && core::mem::replace(&mut told[context], up) != up
                     {

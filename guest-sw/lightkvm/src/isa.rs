@@ -78,6 +78,11 @@ const LETTERS: &str = "imafdcvh";
 pub struct Isa(u64);
 
 impl Isa {
+    /// The extensions whose bits are set.
+    pub const fn from_bits(bits: u64) -> Isa {
+        Isa(bits)
+    }
+
     /// What the vCPU has.
     pub fn of(vcpu: Vcpu) -> Isa {
         let has = |number: &u64| vcpu.get(Register::isa_extension(*number)) == Ok(1);

@@ -5,22 +5,20 @@
 //! What can be tested without a kernel is in this library; the tests run anywhere.
 #![no_std]
 
+extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
 pub mod aia;
 pub mod args;
 pub mod board;
-pub mod image;
 pub mod isa;
 pub mod kvm;
 pub mod lock;
 pub mod map;
 pub mod memory;
-pub mod plic;
 pub mod sys;
 pub mod thread;
 pub mod tree;
 pub mod uart;
 pub mod vcpu;
-pub mod writer;

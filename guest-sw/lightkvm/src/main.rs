@@ -3,6 +3,8 @@
 #![no_main]
 #![cfg(target_arch = "riscv64")]
 
+mod heap;
+
 use core::cell::UnsafeCell;
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
@@ -18,7 +20,8 @@ use lightkvm::sys::{self, Error, File, refuse};
 use lightkvm::thread::{fail, spawn};
 use lightkvm::tree::Machine;
 use lightkvm::vcpu::{self, End, Exits};
-use lightkvm::{aia::Mode, image, map};
+use lightkvm::{aia::Mode, map};
+use monitor::linux::Header;
 
 /// KVM's number of the debug console (`enum KVM_RISCV_SBI_EXT_ID`), which is off until somebody wants it.
 const SBI_DEBUG_CONSOLE: u64 = 9;
@@ -128,12 +131,14 @@ fn load(args: &Args, memory: Memory, vcpu: Vcpu, aia: Option<Ids>) -> Result<(),
     let tree_at = memory.end() - map::TREE_SIZE;
     let kernel_end = memory.load(args.kernel, map::KERNEL, tree_at, "reading the kernel")?;
     // SAFETY: the guest doesn't run, and nothing else is borrowed.
-    let kernel_size = image::size(unsafe { memory.from(map::KERNEL) })?;
+    let Some(header) = Header::read(unsafe { memory.from(map::KERNEL) }) else {
+        return refuse("the kernel isn't an uncompressed RISC-V Image");
+    };
     let initrd = match args.initrd {
         None => None,
         Some(path) => {
             // Above all that the kernel takes, at a page's start.
-            let at = (map::KERNEL.saturating_add(kernel_size)).max(kernel_end).next_multiple_of(0x20_0000);
+            let at = (map::KERNEL.saturating_add(header.image_size)).max(kernel_end).next_multiple_of(0x20_0000);
             Some((at, memory.load(path, at, tree_at, "reading the initial archive")?))
         }
     };
@@ -149,8 +154,12 @@ fn load(args: &Args, memory: Memory, vcpu: Vcpu, aia: Option<Ids>) -> Result<(),
         append: args.append,
         initrd,
     };
+    let Ok(tree) = machine.build() else { return refuse("the command line can't be put into a device tree") };
     // SAFETY: as above.
-    machine.write(unsafe { memory.from(tree_at) })?;
+    match unsafe { memory.from(tree_at) }.get_mut(..tree.len()) {
+        Some(room) => room.copy_from_slice(&tree),
+        None => return refuse("the device tree is too large"),
+    }
     vcpu.set(Register::PC, map::KERNEL)?;
     vcpu.set(Register::A0, 0)?;
     vcpu.set(Register::A1, tree_at)

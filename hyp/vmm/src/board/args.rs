@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 
-use super::plic::HARTS_MAX;
+use monitor::plic::HARTS_MAX;
 
 /// The disk of the board.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,24 +1,11 @@
-//! A Linux kernel as its build leaves it (`arch/riscv/boot/Image`), and where it and its initial archive go.
-//!
-//! The header: Linux, `Documentation/arch/riscv/boot-image-header.rst`.
+//! Where a Linux kernel as its build leaves it (`arch/riscv/boot/Image`) and its initial archive go.
 
 use alloc::format;
 use alloc::string::{String, ToString};
 
-use crate::image::MEMORY;
+use monitor::linux::{ALIGN, Header};
 
-/// Offsets of the header's fields.
-const TEXT_OFFSET: usize = 8;
-const IMAGE_SIZE: usize = 16;
-const FLAGS: usize = 24;
-const MAGIC: usize = 56;
-const HEADER: usize = 64;
-/// "RSC\x05".
-const MAGIC_WORD: [u8; 4] = *b"RSC\x05";
-/// Bit 0 of the flags: the kernel is big-endian.
-const BIG_ENDIAN: u64 = 1;
-/// A kernel begins at a multiple of this (`arch/riscv` boot.rst, "Kernel location"), and so does the archive.
-const ALIGN: u64 = 2 << 20;
+use crate::image::MEMORY;
 
 /// Where things go, as offsets in guest memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,14 +28,12 @@ impl Placement {
 /// # Errors
 /// It is no kernel, or there is no room.
 pub fn place(kernel: &[u8], initrd: u64, room: u64) -> Result<Placement, String> {
-    let header = kernel.get(..HEADER).filter(|header| header[MAGIC..MAGIC + 4] == MAGIC_WORD);
-    let header = header
+    let header = Header::read(kernel)
         .ok_or_else(|| "it is no Linux Image for RISC-V (a compressed one must be unpacked first)".to_string())?;
-    let field = |at: usize| header[at..at + 8].iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte));
-    if field(FLAGS) & BIG_ENDIAN != 0 {
+    if header.big_endian {
         return Err("it is a big-endian kernel".to_string());
     }
-    let (at, size) = (field(TEXT_OFFSET), field(IMAGE_SIZE).max(kernel.len() as u64));
+    let (at, size) = (header.text_offset, header.image_size.max(kernel.len() as u64));
     if !at.is_multiple_of(ALIGN) {
         return Err(format!("its offset in memory, {at:#x}, is no multiple of {ALIGN:#x}"));
     }
@@ -70,10 +55,10 @@ mod tests {
 
     fn image(offset: u64, size: u64, flags: u64) -> Vec<u8> {
         let mut image = vec![0; 128];
-        for (at, value) in [(TEXT_OFFSET, offset), (IMAGE_SIZE, size), (FLAGS, flags)] {
+        for (at, value) in [(8, offset), (16, size), (24, flags)] {
             image[at..at + 8].copy_from_slice(&value.to_le_bytes());
         }
-        image[MAGIC..MAGIC + 4].copy_from_slice(&MAGIC_WORD);
+        image[56..60].copy_from_slice(b"RSC\x05");
         image
     }
 
@@ -91,7 +76,7 @@ mod tests {
         assert!(error(b"", 0).contains("no Linux Image"));
         assert!(error(&[0; 128], 0).contains("no Linux Image"));
         assert!(error(&image(0, 0, 0)[..63], 0).contains("no Linux Image"));
-        assert!(error(&image(0, 0, BIG_ENDIAN), 0).contains("big-endian"));
+        assert!(error(&image(0, 0, 1), 0).contains("big-endian"));
         assert!(error(&image(0x1000, 0, 0), 0).contains("no multiple"));
         for (offset, size, initrd) in
             [(ROOM, 1, 0), (0, ROOM, 1), (0, u64::MAX, 0), (0, 0, u64::MAX), (0u64.wrapping_sub(ALIGN), 8, 0)]

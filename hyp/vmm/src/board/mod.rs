@@ -3,7 +3,6 @@
 
 pub mod args;
 pub mod linux;
-pub mod plic;
 pub mod tree;
 
 use alloc::boxed::Box;
@@ -11,11 +10,12 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
 
+use monitor::plic::{self, Plic};
+
 use crate::device::sink::Sink;
 use crate::device::slot::Slot;
 use crate::device::uart16550::Uart16550;
 use crate::device::{Bus, UART, UART_SIZE, VIRTIO, VIRTIO_SIZE};
-use plic::Plic;
 
 /// Guest physical address of the interrupt controller.
 pub const PLIC: u64 = 0x0c00_0000;

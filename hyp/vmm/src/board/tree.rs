@@ -4,9 +4,10 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use monitor::plic;
 use vm_fdt::{Error, FdtWriter};
 
-use super::{PLIC, UART_SOURCE, VIRTIO_SOURCE, plic};
+use super::{PLIC, UART_SOURCE, VIRTIO_SOURCE};
 use crate::device::{UART, UART_SIZE, VIRTIO, VIRTIO_SIZE};
 use crate::image::MEMORY;
 

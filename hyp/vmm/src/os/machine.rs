@@ -13,13 +13,13 @@ use hyp_rt::sync::Mutex;
 use hyp_rt::vm::{InterruptLine, Vcpu, Vm};
 use hyp_rt::{eprintln, println, sys, thread};
 use hyp_vmm::board::args::{Args, Disk};
-use hyp_vmm::board::plic::HARTS_MAX;
 use hyp_vmm::board::{Board, Raise, Wired};
 use hyp_vmm::device::Bus;
 use hyp_vmm::device::sink::Sink;
 use hyp_vmm::image::MEMORY;
 use hyp_vmm::marker;
 use hyp_vmm::shared_memory::SharedMemory;
+use monitor::plic::HARTS_MAX;
 
 use crate::load::{Program, fill};
 use crate::{FAILED, Result, disk, input, vcpu};

@@ -2,9 +2,6 @@
 //!
 //! RISC-V Platform-Level Interrupt Controller Specification 1.0.0, "Memory Map" and the sections after it.
 
-use alloc::vec;
-use alloc::vec::Vec;
-
 /// Bytes of the register window: contexts of 16 harts.
 pub const SIZE: u64 = 0x21_0000;
 /// Sources are numbered from 1 to this.
@@ -37,7 +34,8 @@ pub struct Plic {
     level: u32,
     pending: u32,
     claimed: u32,
-    contexts: Vec<Context>,
+    contexts: [Context; HARTS_MAX],
+    harts: usize,
 }
 
 /// A register that exists.
@@ -52,8 +50,8 @@ enum Register {
 impl Plic {
     /// A controller after reset for so many harts, [`HARTS_MAX`] at most.
     pub fn new(harts: usize) -> Plic {
-        let contexts = vec![Context::default(); harts.min(HARTS_MAX)];
-        Plic { priority: [0; _], level: 0, pending: 0, claimed: 0, contexts }
+        let contexts = [Context::default(); HARTS_MAX];
+        Plic { priority: [0; _], level: 0, pending: 0, claimed: 0, contexts, harts: harts.min(HARTS_MAX) }
     }
 
     /// The wire of `source`, 1 to [`SOURCES`]. A request that is under way stays although the wire falls ("Interrupt Gateways").
@@ -135,7 +133,7 @@ impl Plic {
         }
         let index = |base: u64, stride: u64| {
             let hart = usize::try_from((offset - base) / stride).ok()?;
-            (hart < self.contexts.len()).then_some((hart, (offset - base) % stride))
+            (hart < self.harts).then_some((hart, (offset - base) % stride))
         };
         match offset {
             0..PENDING => {
@@ -226,6 +224,16 @@ mod tests {
         assert!(!plic.is_pending(1), "completed by a hart that hasn't enabled it");
         plic.write(CLAIM_0 + CONTEXT_STRIDE, 4, 2);
         assert!(plic.is_pending(1));
+    }
+
+    #[test]
+    fn every_offset_answers() {
+        let mut plic = plic();
+        for offset in (0..SIZE).step_by(4) {
+            plic.write(offset, 4, u64::MAX);
+            plic.read(offset, 4);
+        }
+        assert_eq!((plic.read(0, 4), plic.read(ENABLE, 4) & 1), (0, 0));
     }
 
     #[test]
