@@ -4,7 +4,8 @@ use std::process::{Command, Stdio};
 
 use benches::linux::{Debian, Initramfs};
 
-use crate::session::{File, Session};
+use crate::common::File;
+use crate::session::Session;
 
 /// An initial archive whose `/init` is this script.
 fn archive(debian: &Debian, name: &str, script: &str) -> File {
@@ -14,11 +15,8 @@ fn archive(debian: &Debian, name: &str, script: &str) -> File {
 /// Boots to a shell, which executes `script`; what was printed.
 fn boot(debian: &Debian, name: &str, script: &str, options: &[&str]) -> String {
     let initrd = archive(debian, name, script);
-    let image = debian.image();
-    let mut arguments = vec!["--memory", "512M", "--kernel", image.to_str().unwrap(), "--initrd", initrd.path()];
-    arguments.extend(["--append", "console=ttyS0"]);
-    arguments.extend(options);
-    let mut session = Session::start(&arguments);
+    let options = [&["--memory", "512M"], options].concat();
+    let mut session = Session::linux(debian, &initrd, "console=ttyS0", &options);
     session.close_input();
     session.finish()
 }
@@ -72,17 +70,7 @@ fn the_same_boot_twice() {
 fn a_human_at_the_shell() {
     let Some(debian) = Debian::or_skip("typing at Linux's shell") else { return };
     let initrd = archive(&debian, "typing", "setsid cttyhack sh");
-    let image = debian.image();
-    let mut session = Session::start(&[
-        "--memory",
-        "512M",
-        "--kernel",
-        image.to_str().unwrap(),
-        "--initrd",
-        initrd.path(),
-        "--append",
-        "console=ttyS0 quiet",
-    ]);
+    let mut session = Session::linux(&debian, &initrd, "console=ttyS0 quiet", &["--memory", "512M"]);
     session.expect("# ");
     session.type_line("echo $((6 * 7)) is the answer");
     session.expect("\n42 is the answer");

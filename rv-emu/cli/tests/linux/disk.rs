@@ -2,7 +2,8 @@
 
 use benches::linux::{Debian, Initramfs};
 
-use crate::session::{File, Session};
+use crate::common::File;
+use crate::session::Session;
 
 /// An initial archive that goes over to the file system on the first disk.
 pub fn switch_root(debian: &Debian, name: &str, modules: &[&str]) -> File {
@@ -27,11 +28,9 @@ pub fn log_in(session: &mut Session) {
 #[test]
 fn a_login_and_fio() {
     let Some(debian) = Debian::or_skip("a login, and fio on a virtio disk") else { return };
-    let (initrd, image) = (switch_root(&debian, "login", &[]), debian.image());
-    let root = root_drive(&debian);
-    let arguments = ["--memory", "512M", "--kernel", image.to_str().unwrap(), "--initrd", initrd.path()];
-    let disks = ["--append", "console=ttyS0 quiet", "--drive", &root, "--drive", "ram=32M"];
-    let mut session = Session::start(&[&arguments[..], &disks[..]].concat());
+    let (initrd, root) = (switch_root(&debian, "login", &[]), root_drive(&debian));
+    let options = ["--memory", "512M", "--drive", &root, "--drive", "ram=32M"];
+    let mut session = Session::linux(&debian, &initrd, "console=ttyS0 quiet", &options);
     log_in(&mut session);
     // Each block is read back and its checksum compared; any difference is an error, and fio's exit code.
     session.type_line(

@@ -5,7 +5,8 @@
 use benches::images::LIGHTKVM;
 use benches::linux::{Debian, Initramfs};
 
-use crate::session::{File, Session};
+use crate::common::File;
+use crate::session::Session;
 
 /// What the nested shell executes. Its words are put together there, so that no script's text looks like its output.
 const NESTED: &str = "\
@@ -30,11 +31,8 @@ echo lightkvm: exit code $?"
         .program("nested.cpio", &inner)
         .finish(&script);
     let initrd = File::new(name, &outer);
-    let image = debian.image();
-    let mut arguments = vec!["--memory", "1G", "--kernel", image.to_str().unwrap(), "--initrd", initrd.path()];
-    arguments.extend(["--append", "console=ttyS0 quiet"]);
-    arguments.extend(options);
-    let mut session = Session::start(&arguments);
+    let options = [&["--memory", "1G"], options].concat();
+    let mut session = Session::linux(debian, &initrd, "console=ttyS0 quiet", &options);
     session.close_input();
     session.finish()
 }

@@ -3,6 +3,8 @@
 //! Without those files each test says loudly that it is skipped.
 
 mod boot;
+#[path = "../common/mod.rs"]
+mod common;
 mod disk;
 mod fat;
 mod kvm;

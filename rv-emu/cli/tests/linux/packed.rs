@@ -4,7 +4,8 @@ use std::io::Write;
 
 use benches::linux::{Debian, Initramfs};
 
-use crate::session::{File, Session};
+use crate::common::File;
+use crate::session::Session;
 
 /// A self-extracting EFI program around a packed kernel, as Linux's `zboot-header.S` lays it out.
 fn zboot(format: &[u8], payload: &[u8]) -> Vec<u8> {

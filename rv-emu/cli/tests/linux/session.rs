@@ -5,6 +5,10 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use benches::linux::Debian;
+
+use crate::common::File;
+
 /// A test that takes longer than that hangs: a boot takes seconds.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -41,6 +45,13 @@ impl Session {
         });
         let input = child.stdin.take();
         Session { child, input, output, transcript: Vec::new(), seen: 0 }
+    }
+
+    /// Starts Debian's kernel with an initial archive. `options` says the rest, memory included.
+    pub fn linux(debian: &Debian, initrd: &File, append: &str, options: &[&str]) -> Session {
+        let image = debian.image();
+        let kernel = ["--kernel", image.to_str().unwrap(), "--initrd", initrd.path(), "--append", append];
+        Session::start(&[&kernel[..], options].concat())
     }
 
     /// Nobody will type: the machine need not wait for it.
@@ -94,28 +105,5 @@ impl Drop for Session {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-}
-
-/// A file of the test's own, gone when dropped.
-pub struct File(std::path::PathBuf);
-
-impl File {
-    /// A file with these bytes.
-    pub fn new(name: &str, bytes: &[u8]) -> File {
-        let path = std::env::temp_dir().join(format!("rv-emu-linux-{}-{name}", std::process::id()));
-        std::fs::write(&path, bytes).unwrap();
-        File(path)
-    }
-
-    /// Its path.
-    pub fn path(&self) -> &str {
-        self.0.to_str().unwrap()
-    }
-}
-
-impl Drop for File {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
     }
 }

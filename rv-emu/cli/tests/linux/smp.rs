@@ -2,7 +2,8 @@
 
 use benches::linux::{Debian, Initramfs};
 
-use crate::session::{File, Session};
+use crate::common::File;
+use crate::session::Session;
 
 /// Harts are stopped and started by Linux's CPU hotplug; then four shells run, each on a hart of its own.
 const SCRIPT: &str = "\
@@ -20,19 +21,7 @@ awk '/Function call/ { print \"calls reached hart 1: \" ($3 > 0) \", hart 3: \" 
 
 fn boot(debian: &Debian, harts: &str) -> String {
     let initrd = File::new(&format!("smp{harts}"), &Initramfs::new(debian).unwrap().finish(SCRIPT));
-    let image = debian.image();
-    let mut session = Session::start(&[
-        "--memory",
-        "1G",
-        "--harts",
-        harts,
-        "--kernel",
-        image.to_str().unwrap(),
-        "--initrd",
-        initrd.path(),
-        "--append",
-        "console=ttyS0 quiet",
-    ]);
+    let mut session = Session::linux(debian, &initrd, "console=ttyS0 quiet", &["--memory", "1G", "--harts", harts]);
     session.close_input();
     session.finish()
 }

@@ -2,8 +2,9 @@
 
 use benches::linux::{Debian, Initramfs};
 
+use crate::common::File;
 use crate::fat;
-use crate::session::{File, Session};
+use crate::session::Session;
 
 /// A disk with a kernel and an initial archive.
 fn disk(debian: &Debian, name: &str) -> File {
